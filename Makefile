@@ -1,0 +1,55 @@
+# Everything is set up in .venv on first use; nothing outside of this folder is touched.
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+READY := .venv/.ready
+SOURCES := proto master worker tui tests examples benchmarks
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-fast lint format proto proto-check bench bench-quick clean
+
+help: ## Show what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: name it with make PYTHON=…" >&2; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $(READY)
+
+run: $(READY) ## Start a demo target, a master, a worker with 2 runners and the TUI (headless without a terminal)
+	$(BIN)/python examples/demo.py
+
+test: $(READY) lint proto-check ## Lint, types, contracts, fresh protocol code, all tests
+	$(BIN)/python -m pytest
+
+test-fast: $(READY) ## Tests that start no commands
+	$(BIN)/python -m pytest -m 'not end_to_end'
+
+lint: $(READY) ## Style, types, layout contracts, protocol rules
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	cd proto && ../$(BIN)/buf lint
+
+format: $(READY) ## Format the code
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+proto: $(READY) ## Generate code from proto/schema
+	$(BIN)/python proto/generate.py
+
+proto-check: $(READY) ## Prove that generated code is fresh and the protocol did not break
+	$(BIN)/python proto/generate.py --check
+	cd proto && ../$(BIN)/buf breaking --against baseline.binpb
+
+bench: $(READY) ## Measure against real Locust; one JSON line a measurement
+	$(BIN)/python -m benchmarks
+
+bench-quick: $(READY) ## The same in under 2 minutes
+	$(BIN)/python -m benchmarks --quick
+
+clean: ## Remove what make made
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

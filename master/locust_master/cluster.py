@@ -1,0 +1,244 @@
+"""The cluster: its members, the present run, and what each arrival, silence or wish means for both.
+
+Plain calls on one event loop: nothing here waits, and every decision is made by a pure part (admission,
+membership, plan, lifecycle, run watch). What must happen outside (listeners, store, screens) is returned or
+told to a port.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+
+from locust_master.admission import SessionTerms, admission, check_registration
+from locust_master.assignments import Offer, make_assignment
+from locust_master.lifecycle import RunState, RunTrigger
+from locust_master.mailbox import Mailbox
+from locust_master.mailboxes import Mailboxes
+from locust_master.membership import Member, Membership
+from locust_master.oversubscription import OversubscriptionWatch, host_of, oversubscribed_hosts
+from locust_master.planning.goal import Goal
+from locust_master.refusals import Refused
+from locust_master.reports import ReportDesk, ReportSink
+from locust_master.revision import Revision
+from locust_master.run import Run
+from locust_master.run_events import Loss
+from locust_master.run_watch import FINAL_GRACE_S, Happening, happening_of, owing
+from locust_protocol.v1 import (
+    assignment_pb2,
+    bundle_pb2,
+    manifest_pb2,
+    master_service_pb2,
+    report_pb2,
+    snapshot_pb2,
+)
+
+__all__ = ["Cluster", "Happening", "Refused", "ReportSink"]
+
+logger = logging.getLogger(__name__)
+
+
+class Cluster:
+    """Members and the present run."""
+
+    def __init__(self, *, lease_ttl_s: float, report_interval_s: float, sink: ReportSink) -> None:
+        # Both grow over restarts of the master, too, as long as its wall clock does not go back.
+        started_ms = time.time_ns() // 1_000_000
+        self.membership = Membership(lease_ttl_s=lease_ttl_s, first_session_id=started_ms << 20)
+        self.generation = started_ms
+        self.run: Run | None = None
+        self.revision = Revision()
+        self._offer = Offer()
+        self._terms = SessionTerms(
+            master_epoch=time.time_ns(), lease_ttl_s=lease_ttl_s, report_interval_s=report_interval_s
+        )
+        self._sink = sink
+        self._mailboxes = Mailboxes()
+        self._reports = ReportDesk(self._mailboxes, sink)
+        self._oversubscription = OversubscriptionWatch()
+
+    @property
+    def master_epoch(self) -> int:
+        """Number of this life of the master, above those of its lives before."""
+        return self._terms.master_epoch
+
+    @property
+    def manifest(self) -> manifest_pb2.Manifest:
+        """What the locustfile offers; empty before it is loaded."""
+        return self._offer.manifest
+
+    @property
+    def state(self) -> RunState:
+        """State of the present run."""
+        return RunState.READY if self.run is None else self.run.lifecycle.state
+
+    # ── members ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def register(
+        self, request: master_service_pb2.RegisterRequest, *, address: str, now_ns: int
+    ) -> master_service_pb2.RegisterResponse:
+        """Admits a worker. Raises `IncompatibleProtocol`, `UsageError`, `Refused` or `TooMany`."""
+        protocol = check_registration(request, manifest=self.manifest)
+        member, previous = self.membership.admit(request, address=address, now_s=now_ns / 1e9)
+        self._mailboxes.open(member)
+        is_new = previous is None or not previous.is_live
+        if is_new:
+            self._event(snapshot_pb2.RUN_EVENT_KIND_WORKER_JOINED, f"worker {member.name} joined", now_ns)
+            logger.info("worker joined worker=%s runners=%d address=%s", member.name, member.runners, address)
+            self._sink.worker_connected(member)
+        if is_new or (previous is not None and previous.runner_indices != member.runner_indices):
+            self._members_changed(now_ns)
+        else:
+            self._send_assignment(member)
+        response = admission(
+            member, self._terms, protocol=protocol, notices=self._notices(member), received_ns=now_ns
+        )
+        if self.run is not None and request.progress.run_id == self.run.record.run_id:
+            ledger = self.run.ledger
+            response.stats_known = member.uid in ledger.applied or request.progress.last_sequence == 0
+            response.acknowledged_sequence = ledger.stored.get(member.uid, 0)
+        self.revision.bump()
+        return response
+
+    def goodbye(self, member: Member, reason: str, now_ns: int) -> None:
+        """A worker leaves by itself: its share moves at once."""
+        self.membership.leave(member, now_ns / 1e9)
+        self._mailboxes.close(member)
+        logger.info("worker left worker=%s reason=%s", member.name, reason)
+        self._event(snapshot_pb2.RUN_EVENT_KIND_WORKER_LEFT, f"worker {member.name} left: {reason}", now_ns)
+        self._members_changed(now_ns)
+
+    def take_report(self, member: Member, report: report_pb2.Report, now_ns: int) -> None:
+        """Counts a report once, or acknowledges it again, or asks for a snapshot."""
+        member.heard_s = now_ns / 1e9
+        member.status = report.status
+        self._reports.take(self.run, member, report, now_ns)
+        self.revision.bump()
+
+    def mailbox(self, member: Member) -> Mailbox:
+        """Returns what waits for a live member."""
+        return self._mailboxes.of(member)
+
+    def close_all(self, last: master_service_pb2.CommandsResponse) -> None:
+        """Ends every command stream with a last command."""
+        self._mailboxes.close_all(last)
+
+    def _notices(self, member: Member) -> list[str]:
+        sentences = oversubscribed_hosts(self.membership.live())
+        for sentence in self._oversubscription.new_sentences(sentences):
+            logger.warning("%s", sentence)
+        host = host_of(member)
+        return [sentences[host]] if host in sentences else []
+
+    def _members_changed(self, now_ns: int) -> None:
+        run = self.run
+        if run is not None and run.lifecycle.is_active:
+            run.replan(self.membership.live(), at_us=run.now_us(now_ns))
+            run.lifecycle.apply(RunTrigger.GOAL_MOVED)
+        self.assign_all()
+
+    # ── assignments ──────────────────────────────────────────────────────────────────────────────────────
+
+    def offer(
+        self,
+        manifest: manifest_pb2.Manifest,
+        bundle: bundle_pb2.BundleReference,
+        settings: assignment_pb2.RunSettings,
+    ) -> None:
+        """Lets workers fetch and load a bundle, so that a start is quick."""
+        self._offer = Offer(manifest, bundle, settings)
+        self.assign_all()
+
+    def assign_all(self) -> None:
+        """Makes a new generation and sends everybody its assignment."""
+        self.generation += 1
+        for member in self.membership.live():
+            self._send_assignment(member)
+        self.revision.bump()
+
+    def _send_assignment(self, member: Member) -> None:
+        assignment = make_assignment(
+            member,
+            run=self.run,
+            offer=self._offer,
+            generation=self.generation,
+            runners=self.membership.runner_count(),
+        )
+        self._mailboxes.put_assignment(member, assignment)
+
+    # ── the run ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def begin(self, run: Run) -> None:
+        """Makes `run` the present one and starts it."""
+        self.run = run
+        run.lifecycle.apply(RunTrigger.START)
+        run.replan(self.membership.live(), at_us=0)
+        self.assign_all()
+
+    def set_goal(self, goal: Goal, now_ns: int) -> None:
+        """Moves the goal of the run that goes on."""
+        run = self._present_run()
+        run.lifecycle.apply(RunTrigger.GOAL_MOVED)
+        run.replan(self.membership.live(), at_us=run.now_us(now_ns), goal=goal)
+        self.assign_all()
+
+    def drain(self, now_ns: int, *, stop_timeout_ms: int) -> None:
+        """Ends the users of the run."""
+        run = self._present_run()
+        run.lifecycle.apply(RunTrigger.STOP)
+        run.stop_timeout_ms = stop_timeout_ms
+        run.stop_requested_us = run.now_us(now_ns)
+        self.assign_all()
+
+    def end(self, now_ns: int) -> None:
+        """The run is over; its numbers stay. A last report that did not come is a loss."""
+        run = self._present_run()
+        at_us = run.now_us(now_ns)
+        for member in owing(run, self.membership.live()):
+            logger.warning("the last report is missing worker=%s", member.name)
+            run.losses.append(Loss(member.name, at_us // 1_000, int(FINAL_GRACE_S * 1_000)))
+        run.stopped_us = at_us
+        run.lifecycle.apply(RunTrigger.DRAINED)
+        self.assign_all()
+
+    def reset_statistics(self) -> None:
+        """Starts a new epoch."""
+        run = self._present_run()
+        run.stats_epoch += 1
+        run.totals.begin_epoch(run.stats_epoch)
+        self.assign_all()
+
+    def _present_run(self) -> Run:
+        assert self.run is not None, "the caller checked that there is a run"
+        return self.run
+
+    # ── time ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def tick(self, now_ns: int) -> Sequence[Happening]:
+        """Gives up silent workers and tells what the passing of time brought."""
+        for member in self.membership.expire(now_ns / 1e9):
+            self._lose(member, now_ns)
+        if self.run is None:
+            return ()
+        happening = happening_of(
+            self.run, self.membership.live(), generation=self.generation, at_us=self.run.now_us(now_ns)
+        )
+        if happening is Happening.GOAL_REACHED:
+            self.run.lifecycle.apply(RunTrigger.GOAL_REACHED)
+            self.revision.bump()
+        return () if happening is None else (happening,)
+
+    def _lose(self, member: Member, now_ns: int) -> None:
+        silent_ms = int(now_ns / 1e6 - member.heard_s * 1e3)
+        self._mailboxes.close(member)
+        logger.warning("worker lost worker=%s silent_ms=%d", member.name, silent_ms)
+        text = f"worker {member.name} lost after {silent_ms / 1000:.0f} s of silence; its share moves"
+        self._event(snapshot_pb2.RUN_EVENT_KIND_WORKER_LOST, text, now_ns)
+        if self.run is not None and self.run.stopped_us is None:
+            self.run.losses.append(Loss(member.name, self.run.now_us(now_ns) // 1_000, silent_ms))
+        self._members_changed(now_ns)
+
+    def _event(self, kind: snapshot_pb2.RunEventKind.ValueType, text: str, now_ns: int) -> None:
+        if self.run is not None and self.run.stopped_us is None:
+            self.run.events.add(kind, text, at_ms=self.run.now_us(now_ns) // 1_000)

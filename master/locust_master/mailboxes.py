@@ -1,0 +1,58 @@
+"""The mailboxes of all members: one for each session that is open, gone when it is over.
+
+What is put for a member without one is dropped: it is told its assignment, and what is stored of its reports,
+when it comes back.
+"""
+
+from __future__ import annotations
+
+from locust_master.mailbox import Mailbox
+from locust_master.membership import Member
+from locust_protocol.v1 import assignment_pb2, master_service_pb2
+
+
+class Mailboxes:
+    """Mailboxes by worker uid."""
+
+    def __init__(self) -> None:
+        self._by_uid: dict[bytes, Mailbox] = {}
+        self._last: master_service_pb2.CommandsResponse | None = None
+
+    def open(self, member: Member) -> None:
+        """Opens the mailbox of a new session; the one of the session before is closed."""
+        self.close(member)
+        mailbox = self._by_uid[member.uid] = Mailbox()
+        if self._last is not None:
+            mailbox.close(self._last)
+
+    def of(self, member: Member) -> Mailbox:
+        """Returns the mailbox of a live member."""
+        return self._by_uid[member.uid]
+
+    def close(self, member: Member) -> None:
+        """Ends the stream of a member's session, if it is open."""
+        if (mailbox := self._by_uid.pop(member.uid, None)) is not None:
+            mailbox.close()
+
+    def close_all(self, last: master_service_pb2.CommandsResponse) -> None:
+        """Ends every stream with a last command; a session that begins later gets nothing else either."""
+        self._last = last
+        for mailbox in self._by_uid.values():
+            mailbox.close(last)
+
+    def put_assignment(self, member: Member, assignment: assignment_pb2.Assignment) -> None:
+        """Tells a member what it should be running."""
+        if (mailbox := self._by_uid.get(member.uid)) is not None:
+            mailbox.put_assignment(assignment)
+
+    def put_resync(self, member: Member, resync: master_service_pb2.Resync) -> None:
+        """Asks a member for a snapshot."""
+        if (mailbox := self._by_uid.get(member.uid)) is not None:
+            mailbox.put_resync(resync)
+
+    def put_acknowledgement(
+        self, member: Member, acknowledgement: master_service_pb2.ReportAcknowledgement
+    ) -> None:
+        """Tells a member what is stored."""
+        if (mailbox := self._by_uid.get(member.uid)) is not None:
+            mailbox.put_acknowledgement(acknowledgement)

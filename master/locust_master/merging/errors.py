@@ -1,0 +1,7 @@
+"""What is wrong with a report that cannot be counted. Pure."""
+
+from __future__ import annotations
+
+
+class MalformedReport(ValueError):
+    """A report breaks the rules of the schema, so its sender is broken; the text says which rule."""

@@ -1,0 +1,105 @@
+"""The samples of one series as sums: counts, bytes, and the response times of successes and failures.
+
+Sums add and subtract exactly, so whatever one worker contributed can be taken back as a whole. What cannot
+be subtracted is a minimum or a maximum: after `subtract` the caller sets them from what is left.
+
+Pure. Must never share a histogram with the sums that it added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from locust_protocol.histogram import Histogram
+
+
+@dataclass(slots=True)
+class Sums:
+    """Sums of samples; the fields mean what the columns of `Slice` mean."""
+
+    requests: int = 0
+    failures: int = 0
+    untimed: int = 0
+    interrupted: int = 0
+    response_bytes: int = 0
+    successful: Histogram = field(default_factory=Histogram)
+    failed: Histogram = field(default_factory=Histogram)
+
+    def add(self, other: Sums) -> None:
+        """Adds the samples of another series or slice."""
+        self.requests += other.requests
+        self.failures += other.failures
+        self.untimed += other.untimed
+        self.interrupted += other.interrupted
+        self.response_bytes += other.response_bytes
+        if other.successful.count:
+            self.successful.add(other.successful)
+        if other.failed.count:
+            self.failed.add(other.failed)
+
+    def subtract(self, other: Sums) -> None:
+        """Takes samples away that were added before. Minimum and maximum stay as they are."""
+        self.requests -= other.requests
+        self.failures -= other.failures
+        self.untimed -= other.untimed
+        self.interrupted -= other.interrupted
+        self.response_bytes -= other.response_bytes
+        _subtract(self.successful, other.successful)
+        _subtract(self.failed, other.failed)
+
+    def set_extremes(self, parts: Iterable[Sums]) -> None:
+        """Sets minima and maxima from the parts that these sums are made of."""
+        kept = list(parts)
+        _set_extremes(self.successful, [part.successful for part in kept])
+        _set_extremes(self.failed, [part.failed for part in kept])
+
+    def timed(self) -> Histogram:
+        """Returns the response times of successes and failures together; not to be changed."""
+        if not self.failed.count:
+            return self.successful
+        if not self.successful.count:
+            return self.failed
+        both = self.successful.copy()
+        both.add(self.failed)
+        return both
+
+    @property
+    def is_empty(self) -> bool:
+        """True when nothing was counted, not even an interrupted request."""
+        return not (self.requests or self.interrupted)
+
+
+@dataclass(slots=True)
+class Counts:
+    """Requests counted, in all epochs of a run together."""
+
+    requests: int = 0
+    failures: int = 0
+    untimed: int = 0
+    interrupted: int = 0
+
+    def add(self, other: Sums | Counts, *, sign: int = 1) -> None:
+        """Adds counts, or takes them away with `sign` -1."""
+        self.requests += sign * other.requests
+        self.failures += sign * other.failures
+        self.untimed += sign * other.untimed
+        self.interrupted += sign * other.interrupted
+
+
+def _subtract(histogram: Histogram, other: Histogram) -> None:
+    counts = histogram.counts
+    for bucket, times in other.counts.items():
+        left = counts[bucket] - times
+        if left:
+            counts[bucket] = left
+        else:
+            del counts[bucket]
+    histogram.count -= other.count
+    histogram.total_us -= other.total_us
+
+
+def _set_extremes(histogram: Histogram, parts: list[Histogram]) -> None:
+    filled = [part for part in parts if part.count]
+    histogram.min_us = min((part.min_us for part in filled), default=0)
+    histogram.max_us = max((part.max_us for part in filled), default=0)

@@ -1,0 +1,46 @@
+"""Waits until every worker has the locustfile loaded, or says which one cannot."""
+
+from __future__ import annotations
+
+import asyncio
+
+from locust_master.cluster import Cluster
+from locust_master.refusals import Refused
+
+PREPARE_TIMEOUT_S = 60.0
+"""Seconds that workers get to fetch the bundle and load the locustfile."""
+
+
+async def wait_prepared(cluster: Cluster, *, timeout_s: float = PREPARE_TIMEOUT_S) -> None:
+    """Waits until all workers loaded what is offered now.
+
+    Raises `Refused` when there is no worker, when one refused, or after `timeout_s` naming the late ones.
+    """
+    generation = cluster.generation
+    waiting: list[str] = []
+    try:
+        async with asyncio.timeout(timeout_s):
+            while True:
+                seen = cluster.revision.value
+                waiting = _unprepared(cluster, generation)
+                if not waiting:
+                    return
+                await cluster.revision.wait_after(seen)
+    except TimeoutError:
+        raise Refused(
+            f"workers have not loaded the locustfile in {timeout_s:.0f} s: {', '.join(waiting)}",
+            remedy="look at their logs",
+        ) from None
+
+
+def _unprepared(cluster: Cluster, generation: int) -> list[str]:
+    live = cluster.membership.live()
+    if not live:
+        raise Refused(
+            "no worker is connected",
+            remedy="start one with `locust-worker --master-host …`, or the master with --processes 1",
+        )
+    for member in live:
+        if member.status.refused_generation >= generation:
+            raise Refused(f"worker {member.name} cannot run it: {member.status.refusal}")
+    return [member.name for member in live if member.status.observed_generation < generation]

@@ -1,0 +1,172 @@
+"""The present run: what it is after, how far it is, what was counted. State, no I/O, no clock of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from locust_master.generator_watch import GeneratorWatch
+from locust_master.ledger import Ledger
+from locust_master.lifecycle import Lifecycle
+from locust_master.membership import Member
+from locust_master.merging.totals import RunTotals
+from locust_master.planning.goal import Goal
+from locust_master.planning.plan import (
+    PlacementPlan,
+    WorkerCapacity,
+    end_us,
+    make_plan,
+    next_start_us,
+    planned_placement,
+    planned_users,
+)
+from locust_master.run_events import EventLog, Loss
+from locust_master.run_options import RunOptions
+from locust_protocol.v1 import assignment_pb2, bundle_pb2, report_pb2, snapshot_pb2
+
+EMPTY_PLAN = PlacementPlan(start_us=0, by_worker={}, total_target=0)
+
+
+@dataclass(slots=True)
+class RunRecord:
+    """Facts of a run that never change."""
+
+    run_id: bytes
+    options: RunOptions
+    settings: assignment_pb2.RunSettings
+    bundle: bundle_pb2.BundleReference
+    locustfile: str
+    load_shape: str
+    host: str
+    start_ns: int
+    started_wall_ms: int
+
+
+@dataclass(slots=True)
+class Run:
+    """One run, from start to the start of the next one."""
+
+    record: RunRecord
+    goal: Goal
+    deadline_us: int | None
+    totals: RunTotals
+    ledger: Ledger
+    lifecycle: Lifecycle
+    plan: PlacementPlan = EMPTY_PLAN
+    stats_epoch: int = 1
+    events: EventLog = field(default_factory=EventLog)
+    losses: list[Loss] = field(default_factory=list)
+    generator: GeneratorWatch = field(default_factory=GeneratorWatch)
+    stop_requested_us: int | None = None
+    stopped_us: int | None = None
+    stop_timeout_ms: int = 0
+    last_actor: str = ""
+
+    def now_us(self, now_ns: int) -> int:
+        """Run time in microseconds, never negative; it stands still once the run ended."""
+        if self.stopped_us is not None:
+            return self.stopped_us
+        return max(0, (now_ns - self.record.start_ns) // 1_000)
+
+    def replan(self, members: Sequence[Member], *, at_us: int, goal: Goal | None = None) -> None:
+        """Makes the plan from what is planned at `at_us` to the goal, over the members that are here."""
+        if goal is not None:
+            self.goal = goal
+        here = {member.key for member in members}
+        planned = planned_placement(self.plan, at_us)
+        start_us = next_start_us(self.plan, at_us=at_us, spawn_rate=self.goal.spawn_rate)
+        self.plan = make_plan(
+            current={worker: classes for worker, classes in planned.items() if worker in here},
+            goal=self.goal,
+            workers=[WorkerCapacity(member.key, member.runners) for member in members],
+            start_us=start_us,
+        )
+
+    def count(self, member: Member, report: report_pb2.Report, *, now_ns: int) -> None:
+        """Counts a report that arrived at `now_ns`. Raises `MalformedReport` and changes nothing then."""
+        at_us = self.now_us(now_ns)
+        at_ms = at_us // 1_000
+        is_new_second = not self.totals.history.has(at_ms)
+        self.totals.apply(member.key, member.name, report, at_ms=at_ms)
+        self.generator.note(member.key, member.name, report.status, at_ms=at_ms)
+        if is_new_second:
+            self.totals.note_planned(at_ms, self.planned_users(at_us) if self.lifecycle.is_active else 0)
+
+    def median_us(self) -> float | None:
+        """Median response time of all requests in microseconds."""
+        return self.totals.total.quantiles_us((0.5,))[0]
+
+    def planned_users(self, at_us: int) -> int:
+        """Users that the plan wants at a run time."""
+        return planned_users(self.plan, at_us)
+
+    def planned_by_class(self, at_us: int) -> dict[str, int]:
+        """Users by class that the plan wants at a run time."""
+        counts: dict[str, int] = {}
+        for classes in planned_placement(self.plan, at_us).values():
+            for name, users in classes.items():
+                counts[name] = counts.get(name, 0) + users
+        return counts
+
+    def is_goal_reached(self, members: Sequence[Member], *, generation: int, at_us: int) -> bool:
+        """True when the ramp is over and every worker says that it runs its share."""
+        if at_us < end_us(self.plan):
+            return False
+        if any(member.status.observed_generation < generation for member in members):
+            return False
+        planned = planned_placement(self.plan, at_us)
+        for member in members:
+            placed = sum(count.running + count.ended for count in member.status.users)
+            wanted = sum(planned.get(member.key, {}).values())
+            if placed < wanted:
+                return False
+        return True
+
+    def is_degraded(self, allow_lost: int) -> bool:
+        """True when more workers were lost than `allow_lost`, or runners' samples were."""
+        workers = {loss.worker for loss in self.losses if loss.is_worker}
+        return len(workers) > allow_lost or (not workers and bool(self.losses) and allow_lost == 0)
+
+    def note_worker_event(
+        self,
+        worker: str,
+        kind: snapshot_pb2.RunEventKind.ValueType,
+        text: str,
+        *,
+        maybe_lost_ms: int,
+        at_ms: int,
+    ) -> None:
+        """Records what happened on a worker, and what may be missing because of it."""
+        self.events.add(kind, text, at_ms=at_ms)
+        if maybe_lost_ms:
+            self.losses.append(Loss(worker, at_ms, maybe_lost_ms, is_worker=False))
+
+    def goals_of(self, member: Member) -> list[assignment_pb2.ClassGoal]:
+        """Returns the member's share of the plan as a message."""
+        return [
+            assignment_pb2.ClassGoal(
+                user_class=schedule.user_class,
+                users=assignment_pb2.UserSchedule(
+                    base_users=schedule.base_users,
+                    spans=[
+                        assignment_pb2.Span(
+                            first_due_us=span.first_due_us,
+                            interval_us=span.interval_us,
+                            count=span.count,
+                            change=span.change,
+                        )
+                        for span in schedule.spans
+                    ],
+                ),
+            )
+            for schedule in self.plan.by_worker.get(member.key, ())
+        ]
+
+
+def edited_goal(goal: Goal, *, users: int | None, spawn_rate: float | None) -> Goal:
+    """Returns the goal with what an edit sets."""
+    return replace(
+        goal,
+        users=goal.users if users is None else users,
+        spawn_rate=goal.spawn_rate if spawn_rate is None else spawn_rate,
+    )

@@ -1,0 +1,51 @@
+"""Facts of a run as messages and sentences, as far as they stand without its cluster. Pure."""
+
+from __future__ import annotations
+
+from locust_master.lifecycle import RunState
+from locust_master.run import Run
+from locust_protocol.v1 import snapshot_pb2
+
+STATES = {
+    RunState.READY: snapshot_pb2.RUN_STATE_READY,
+    RunState.SPAWNING: snapshot_pb2.RUN_STATE_SPAWNING,
+    RunState.RUNNING: snapshot_pb2.RUN_STATE_RUNNING,
+    RunState.STOPPING: snapshot_pb2.RUN_STATE_STOPPING,
+    RunState.STOPPED: snapshot_pb2.RUN_STATE_STOPPED,
+}
+
+MAX_LOSSES_SAID = 10
+"""Losses that have a warning of their own; further ones are counted in one sentence."""
+
+
+def recorded_summary(run: Run, *, now_ns: int) -> snapshot_pb2.RunSummary:
+    """Returns the facts about a run that stand without its cluster: what the run store keeps."""
+    record, options = run.record, run.record.options
+    return snapshot_pb2.RunSummary(
+        run_id=record.run_id,
+        state=STATES[run.lifecycle.state],
+        target_users=run.goal.users,
+        spawn_rate=run.goal.spawn_rate,
+        host=record.host,
+        locustfile=record.locustfile,
+        elapsed_ms=run.now_us(now_ns) // 1_000,
+        deadline_ms=None if run.deadline_us is None else run.deadline_us // 1_000,
+        started_wall_ms=record.started_wall_ms,
+        name=options.name,
+        note=options.note,
+        profile=options.profile,
+        load_shape=record.load_shape,
+        interrupted=run.totals.interrupted_count,
+        last_actor=run.last_actor,
+        stats_epoch=run.stats_epoch,
+    )
+
+
+def loss_sentences(run: Run) -> list[str]:
+    """Says what was lost with whom, at most `MAX_LOSSES_SAID` losses one by one."""
+    said = [loss.sentence() for loss in run.losses[:MAX_LOSSES_SAID]]
+    more = run.losses[MAX_LOSSES_SAID:]
+    if more:
+        missing_ms = sum(loss.missing_ms for loss in more)
+        said.append(f"{len(more)} further losses, up to {missing_ms} ms of samples missing")
+    return said

@@ -1,0 +1,65 @@
+"""What a start is checked against: classes, load shapes, hosts. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from locust_master.planning.goal import ClassShare
+from locust_protocol.process.errors import UsageError
+from locust_protocol.v1 import manifest_pb2
+
+
+def class_shares(manifest: manifest_pb2.Manifest, names: Sequence[str]) -> tuple[ClassShare, ...]:
+    """Returns the shares of the named classes, of all when none is named. Raises `UsageError`."""
+    known = {user_class.name: user_class for user_class in manifest.user_classes}
+    for name in names:
+        if name not in known:
+            raise UsageError(
+                f"unknown user class {name!r}", remedy=f"the locustfile has {', '.join(sorted(known))}"
+            )
+    chosen = [known[name] for name in dict.fromkeys(names)] if names else list(known.values())
+    for user_class in chosen:
+        if not (user_class.weight >= 0 and math.isfinite(user_class.weight)):
+            raise UsageError(
+                f"user class {user_class.name} has weight {user_class.weight}",
+                remedy="a weight is a number of at least 0",
+            )
+    if not any(user_class.weight > 0 or user_class.fixed_count > 0 for user_class in chosen):
+        raise UsageError(
+            f"no users for {', '.join(c.name for c in chosen) or 'no class'}: every weight is 0",
+            remedy="give one of them a weight or a fixed_count",
+        )
+    return tuple(ClassShare(c.name, c.weight, c.fixed_count) for c in chosen)
+
+
+def chosen_shape(manifest: manifest_pb2.Manifest, name: str | None) -> str:
+    """Returns the load shape to use, empty for none. Raises `UsageError`."""
+    names = [shape.name for shape in manifest.load_shapes]
+    if name is None:
+        if len(names) > 1:
+            raise UsageError(f"several load shapes: {', '.join(names)}", remedy="choose one")
+        return names[0] if names else ""
+    if name and name not in names:
+        raise UsageError(
+            f"unknown load shape {name!r}", remedy=f"the locustfile has {', '.join(names) or 'none'}"
+        )
+    return name
+
+
+def check_host(manifest: manifest_pb2.Manifest, shares: Sequence[ClassShare], host: str | None) -> None:
+    """Raises `UsageError` naming a class that needs a host and has none."""
+    if host:
+        return
+    chosen = {share.name for share in shares}
+    for user_class in manifest.user_classes:
+        if user_class.name in chosen and user_class.needs_host and not user_class.host:
+            raise UsageError(
+                f"no host for user class {user_class.name}",
+                remedy="give --host http://…, or set the class's host attribute",
+            )
+
+
+def shown_host(manifest: manifest_pb2.Manifest, host: str | None) -> str:
+    """Returns the host as screens show it: the run's, else those of the classes."""
+    return host or ", ".join(dict.fromkeys(c.host for c in manifest.user_classes if c.host))

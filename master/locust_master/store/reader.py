@@ -1,0 +1,108 @@
+"""Reads runs back from the store: the list of runs, and the exact totals of one.
+
+Blocking; not for the event loop. A file that another release wrote, or that is damaged, is left out of the
+list, and said in the log.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from locust_master.merging.decoding import decode_slice
+from locust_master.merging.series import OTHER_ID, series_key
+from locust_master.merging.totals import RunTotals
+from locust_master.store.run_dir import is_locked, owner_token, run_files
+from locust_master.store.schema import UnknownVersion, connect
+from locust_protocol.v1 import control_service_pb2, report_pb2, snapshot_pb2
+
+logger = logging.getLogger(__name__)
+
+
+def list_runs(run_dir: Path, limit: int) -> list[control_service_pb2.StoredRun]:
+    """Returns the newest `limit` runs, newest first."""
+    living_owner = owner_token(run_dir) if is_locked(run_dir) else ""
+    runs: list[control_service_pb2.StoredRun] = []
+    for path in run_files(run_dir):
+        if len(runs) >= limit:
+            break
+        try:
+            with closing(connect(path, create=False)) as connection:
+                runs.append(_stored_run(connection, living_owner))
+        except (sqlite3.Error, UnknownVersion, TypeError) as error:
+            logger.warning("run left out of the list file=%s error=%s", path, error)
+    return runs
+
+
+def load_totals(path: Path) -> RunTotals:
+    """Returns the totals of a run, exactly those of all reports that were committed, and its seconds.
+
+    Raises `sqlite3.Error` or `UnknownVersion` when the file cannot be read.
+    """
+    with closing(connect(path, create=False)) as connection:
+        totals = RunTotals()
+        names = dict(connection.execute("SELECT worker_uid, name FROM workers"))
+        totals.begin_epoch(_newest_epoch(connection))
+        for uid, blob in connection.execute("SELECT worker_uid, report FROM contributions"):
+            report = report_pb2.Report.FromString(blob)
+            end_ms = max((each.start_ms + each.width_ms for each in report.slices), default=0)
+            totals.apply(uid.hex(), names.get(uid, uid.hex()[:8]), report, at_ms=end_ms)
+        _restore_seconds(connection, totals)
+        journal = connection.execute("SELECT worker_uid, report FROM journal ORDER BY worker_uid, sequence")
+        for uid, blob in journal:
+            report = report_pb2.Report.FromString(blob)
+            totals.apply(uid.hex(), names.get(uid, uid.hex()[:8]), report)
+        return totals
+
+
+def _stored_run(connection: sqlite3.Connection, living_owner: str) -> control_service_pb2.StoredRun:
+    run_id, owner, outcome, summary_blob, total_blob = connection.execute(
+        "SELECT run_id, owner, outcome, summary, total FROM run"
+    ).fetchone()
+    summary = snapshot_pb2.RunSummary.FromString(summary_blob)
+    if outcome == control_service_pb2.RUN_OUTCOME_RUNNING and owner != living_owner:
+        outcome = control_service_pb2.RUN_OUTCOME_INTERRUPTED
+        summary.state = snapshot_pb2.RUN_STATE_STOPPED
+    stored = control_service_pb2.StoredRun(run_id=run_id, summary=summary, outcome=outcome)
+    if total_blob is not None:
+        stored.total.ParseFromString(total_blob)
+        return stored
+    requests, failures, end_ms = connection.execute(
+        "SELECT TOTAL(requests), TOTAL(failures), MAX(start_ms + width_ms) FROM seconds"
+    ).fetchone()
+    stored.total.requests, stored.total.failures = int(requests), int(failures)
+    stored.summary.elapsed_ms = max(0, end_ms or 0)
+    return stored
+
+
+def _newest_epoch(connection: sqlite3.Connection) -> int:
+    resets = connection.execute(
+        "SELECT COUNT(*) FROM events WHERE kind = ?", (snapshot_pb2.RUN_EVENT_KIND_RESET,)
+    ).fetchone()[0]
+    newest = 1 + int(resets)
+    for table in ("contributions", "journal"):
+        for (blob,) in connection.execute(f"SELECT report FROM {table}"):
+            slices = report_pb2.Report.FromString(blob).slices
+            newest = max([newest, *(each.stats_epoch for each in slices)])
+    return newest
+
+
+def _restore_seconds(connection: sqlite3.Connection, totals: RunTotals) -> None:
+    numbers = _numbers(connection, totals)
+    rows = connection.execute("SELECT slice FROM seconds ORDER BY start_ms, width_ms, stats_epoch")
+    for (blob,) in rows:
+        decoded = decode_slice(report_pb2.Slice.FromString(blob))
+        totals.restore_seconds(decoded, numbers)
+
+
+def _numbers(connection: sqlite3.Connection, totals: RunTotals) -> dict[int, int]:
+    """Returns the totals' number of each series by its stored number."""
+    numbers = {OTHER_ID: OTHER_ID}
+    for number, blob in connection.execute("SELECT series_id, definition FROM series ORDER BY series_id"):
+        definition = report_pb2.SeriesDefinition.FromString(blob)
+        labels = tuple((label.key, label.value) for label in definition.labels)
+        parent_id = numbers[definition.parent_id] if definition.HasField("parent_id") else None
+        numbers[number] = totals.series.number(series_key(definition, labels=labels, parent_id=parent_id))
+    return numbers

@@ -1,0 +1,199 @@
+"""One run's file: what is written into it, and when the journal is folded. Blocking; for one thread.
+
+Every method is one transaction or none. Raises `sqlite3.Error` when the disk does not take it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from locust_master.merging.history import MAX_DEALT_MS
+from locust_master.merging.series import SeriesTable
+from locust_master.run import RunRecord
+from locust_master.store.folding import SecondsFold, SliceContent, SliceId, WorkerFold, write_slice
+from locust_master.store.schema import connect
+from locust_protocol.v1 import assignment_pb2, control_service_pb2, report_pb2, snapshot_pb2
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReport:
+    """A report as it came."""
+
+    worker_uid: bytes
+    sequence: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended; `worker_names` are by worker uid."""
+
+    outcome: control_service_pb2.RunOutcome.ValueType
+    summary: snapshot_pb2.RunSummary
+    total: snapshot_pb2.SeriesRow
+    worker_names: Mapping[bytes, str]
+
+
+class RunFile:
+    """Writes one run. `path` must not exist yet."""
+
+    def __init__(self, path: Path, record: RunRecord, *, owner: str) -> None:
+        self._connection = connect(path, create=True)
+        self._series = SeriesTable()
+        self._seconds = SecondsFold(self._series)
+        self._known_series = 0
+        with self._transaction():
+            self._insert_run(record, owner)
+
+    def write(self, reports: Sequence[StoredReport], events: Sequence[snapshot_pb2.RunEvent]) -> None:
+        """Writes reports and events."""
+        with self._transaction():
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO journal VALUES (?, ?, ?)",
+                [(report.worker_uid, report.sequence, report.payload) for report in reports],
+            )
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO events VALUES (?, ?, ?, ?, ?)",
+                [(event.id, event.at_ms, event.kind, event.text, event.actor) for event in events],
+            )
+
+    def fold(self) -> None:
+        """Folds the journal into contributions and seconds; what is read back stays the same."""
+        uids = [uid for (uid,) in self._connection.execute("SELECT DISTINCT worker_uid FROM journal")]
+        folded = [(uid, self._folded(uid)) for uid in uids]
+        slices = self._with_stored(self._seconds.take())
+        new_series = self._new_series()
+        with self._transaction():
+            for uid, report in folded:
+                self._connection.execute(
+                    "INSERT OR REPLACE INTO contributions VALUES (?, ?, ?)",
+                    (uid, report.sequence, report.SerializeToString()),
+                )
+                self._connection.execute(
+                    "DELETE FROM journal WHERE worker_uid = ? AND sequence <= ?", (uid, report.sequence)
+                )
+            self._connection.executemany("INSERT OR REPLACE INTO series VALUES (?, ?)", new_series)
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO seconds VALUES (?, ?, ?, ?, ?, ?)", map(_second_row, slices.items())
+            )
+
+    def finish(self, ending: Ending) -> None:
+        """Folds what is left and writes how the run ended."""
+        self.fold()
+        with self._transaction():
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO workers VALUES (?, ?)", list(ending.worker_names.items())
+            )
+            self._connection.execute(
+                "UPDATE run SET outcome = ?, summary = ?, total = ?",
+                (ending.outcome, ending.summary.SerializeToString(), ending.total.SerializeToString()),
+            )
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._connection.close()
+
+    def _transaction(self) -> _Transaction:
+        return _Transaction(self._connection)
+
+    def _insert_run(self, record: RunRecord, owner: str) -> None:
+        settings = assignment_pb2.RunSettings()
+        settings.CopyFrom(record.settings)
+        settings.ClearField("secret_arguments")
+        options = record.options
+        summary = snapshot_pb2.RunSummary(
+            run_id=record.run_id,
+            state=snapshot_pb2.RUN_STATE_SPAWNING,
+            target_users=options.users,
+            spawn_rate=options.spawn_rate,
+            host=record.host,
+            locustfile=record.locustfile,
+            started_wall_ms=record.started_wall_ms,
+            name=options.name,
+            note=options.note,
+            profile=options.profile,
+            load_shape=record.load_shape,
+        )
+        self._connection.execute(
+            "INSERT INTO run VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
+            (
+                record.run_id,
+                owner,
+                control_service_pb2.RUN_OUTCOME_RUNNING,
+                record.started_wall_ms,
+                summary.SerializeToString(),
+                options.to_message().SerializeToString(),
+                settings.SerializeToString(),
+                record.bundle.digest,
+            ),
+        )
+
+    def _folded(self, worker_uid: bytes) -> report_pb2.Report:
+        """Returns all that a worker contributed; hands its slices to the seconds on the way."""
+        fold = WorkerFold()
+        base = self._connection.execute(
+            "SELECT report FROM contributions WHERE worker_uid = ?", (worker_uid,)
+        ).fetchone()
+        if base is not None:
+            fold.add(report_pb2.Report.FromString(base[0]))
+        journal = self._connection.execute(
+            "SELECT report FROM journal WHERE worker_uid = ? ORDER BY sequence", (worker_uid,)
+        )
+        for (payload,) in journal:
+            report = report_pb2.Report.FromString(payload)
+            fold.add(report)
+            self._seconds.learn(worker_uid, report.series)
+            for message in report.slices:
+                if not report.snapshot and message.width_ms <= MAX_DEALT_MS:
+                    self._seconds.add(worker_uid, message)
+        return fold.message()
+
+    def _with_stored(self, slices: dict[SliceId, SliceContent]) -> dict[SliceId, SliceContent]:
+        """Adds to each slice what was stored of it before."""
+        stored = SecondsFold(self._series)
+        for place in slices:
+            row = self._connection.execute(
+                "SELECT slice FROM seconds WHERE stats_epoch = ? AND start_ms = ? AND width_ms = ?", place
+            ).fetchone()
+            if row is not None:
+                stored.add_stored(report_pb2.Slice.FromString(row[0]))
+        for place, content in stored.take().items():
+            for number, samples in content.rows.items():
+                slices[place].add_row(number, samples)
+        return slices
+
+    def _new_series(self) -> list[tuple[int, bytes]]:
+        rows = [row for row in self._series if row.id > self._known_series]
+        self._known_series = max([self._known_series, *(row.id for row in rows)])
+        return [(row.id, self._series.definition(row).SerializeToString()) for row in rows]
+
+
+def _second_row(entry: tuple[SliceId, SliceContent]) -> tuple[int, int, int, int, int, bytes]:
+    place, content = entry
+    sums = [row.sums for row in content.rows.values()]
+    return (
+        *place,
+        sum(each.requests for each in sums),
+        sum(each.failures for each in sums),
+        write_slice(place, content).SerializeToString(),
+    )
+
+
+class _Transaction:
+    """Commits at the end of a `with` block, rolls back when it raised."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            self._connection.execute("COMMIT")
+        elif self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")

@@ -1,0 +1,200 @@
+"""Writes the run as it goes, beside the event loop: a report may be acknowledged once it is committed here.
+
+One thread owns the file. Reports that come close together share a commit, so that many workers cost one; the
+loop is told afterwards and never waits for the disk. When the disk fails, the run goes on without a store:
+reports are acknowledged all the same, `failed` says why, and a warning says so once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from locust_master.run import Run, RunRecord
+from locust_master.run_summary import recorded_summary
+from locust_master.snapshot import DEFAULT_QUANTILES, series_row
+from locust_master.store.run_dir import file_name, lock_run_dir, owner_token
+from locust_master.store.run_file import Ending, RunFile, StoredReport
+from locust_protocol.v1 import control_service_pb2, snapshot_pb2
+
+__all__ = ["RunWriter", "lock_run_dir"]
+
+logger = logging.getLogger(__name__)
+
+GROUP_S = 0.1
+"""Seconds that a commit waits for company: short beside the second between two reports of a worker."""
+
+MAX_GROUP = 1_000
+"""Reports in one commit."""
+
+FOLD_EVERY_S = 10.0
+"""Seconds between two folds of the journal, at least."""
+
+FOLD_SHARE = 10
+"""A fold that took t seconds is followed by `FOLD_SHARE` times t without one: 1,000 workers take long."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    stored: StoredReport
+    on_stored: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Finish:
+    ending: Ending
+    done: Callable[[], None]
+
+
+class _Close:
+    pass
+
+
+_Wish = _Report | snapshot_pb2.RunEvent | _Finish | _Close
+
+
+@dataclass(slots=True)
+class _Batch:
+    reports: list[_Report] = field(default_factory=list)
+    events: list[snapshot_pb2.RunEvent] = field(default_factory=list)
+    finishes: list[_Finish] = field(default_factory=list)
+    is_last: bool = False
+
+    def take(self, wish: _Wish) -> bool:
+        """Takes a wish; True when the batch should not wait for more."""
+        if isinstance(wish, _Report):
+            self.reports.append(wish)
+        elif isinstance(wish, _Finish):
+            self.finishes.append(wish)
+        elif isinstance(wish, _Close):
+            self.is_last = True
+        else:
+            self.events.append(wish)
+        return self.is_last or bool(self.finishes) or len(self.reports) >= MAX_GROUP
+
+
+class RunWriter:
+    """The store of one run. For the loop that created it."""
+
+    def __init__(self, path: Path, record: RunRecord, *, owner: str) -> None:
+        self.path = path
+        self.failed = ""
+        self._record = record
+        self._owner = owner
+        self._loop = asyncio.get_running_loop()
+        self._wishes: queue.SimpleQueue[_Wish] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="run-store", daemon=True)
+
+    @classmethod
+    def create(cls, run_dir: Path, record: RunRecord) -> RunWriter:
+        """Starts writing a run; the file is made by the thread, so a bad disk shows in `failed`, soon."""
+        name = file_name(started_wall_ms=record.started_wall_ms, run_id=record.run_id)
+        writer = cls(run_dir / name, record, owner=owner_token(run_dir))
+        writer._thread.start()
+        return writer
+
+    def append(self, worker_uid: bytes, sequence: int, payload: bytes, on_stored: Callable[[], None]) -> None:
+        """Writes a report; `on_stored` is called on the loop when it is committed, or cannot be."""
+        self._wishes.put(_Report(StoredReport(worker_uid, sequence, payload), on_stored))
+
+    def add_event(self, event: snapshot_pb2.RunEvent) -> None:
+        """Writes an event."""
+        self._wishes.put(event)
+
+    async def finish(self, run: Run) -> None:
+        """Writes how the run ended; waits until all of it is in the file. Late reports may still follow."""
+        totals = run.totals
+        ending = Ending(
+            outcome=(
+                control_service_pb2.RUN_OUTCOME_DEGRADED
+                if run.losses
+                else control_service_pb2.RUN_OUTCOME_COMPLETED
+            ),
+            summary=recorded_summary(run, now_ns=time.monotonic_ns()),
+            total=series_row(
+                totals,
+                totals.total,
+                quantiles=DEFAULT_QUANTILES,
+                complete_until_ms=totals.complete_until_ms(),
+            ),
+            worker_names={bytes.fromhex(key): name for key, name in totals.worker_names.items()},
+        )
+        done = asyncio.Event()
+        self._wishes.put(_Finish(ending, done.set))
+        await done.wait()
+
+    async def close(self) -> None:
+        """Writes what is left and ends the thread."""
+        self._wishes.put(_Close())
+        await asyncio.to_thread(self._thread.join)
+
+    # ── in the thread ────────────────────────────────────────────────────────────────────────────────────
+
+    def _run(self) -> None:
+        file = self._guarded(partial(RunFile, self.path, self._record, owner=self._owner))
+        fold_at_s = time.monotonic() + FOLD_EVERY_S
+        is_last = False
+        while not is_last:
+            batch = self._gather()
+            is_last = batch.is_last
+            if file is not None and not self.failed:
+                self._guarded(partial(self._write, file, batch))
+            self._tell([*(each.on_stored for each in batch.reports), *(each.done for each in batch.finishes)])
+            started_s = time.monotonic()
+            if file is not None and not self.failed and started_s >= fold_at_s:
+                self._guarded(file.fold)
+                ended_s = time.monotonic()
+                fold_at_s = ended_s + max(FOLD_EVERY_S, FOLD_SHARE * (ended_s - started_s))
+        if file is not None:
+            self._guarded(file.close)
+
+    def _gather(self) -> _Batch:
+        """Waits for a wish, and a little for others."""
+        batch = _Batch()
+        is_full = batch.take(self._wishes.get())
+        deadline_s = time.monotonic() + GROUP_S
+        while not is_full and (left_s := deadline_s - time.monotonic()) > 0:
+            try:
+                is_full = batch.take(self._wishes.get(timeout=left_s))
+            except queue.Empty:
+                break
+        return batch
+
+    def _write(self, file: RunFile, batch: _Batch) -> None:
+        file.write([each.stored for each in batch.reports], batch.events)
+        for each in batch.finishes:
+            file.finish(each.ending)
+
+    def _guarded(self, act: Callable[[], RunFile | None]) -> RunFile | None:
+        """Does something with the file; whatever goes wrong ends the store, never the run."""
+        try:
+            return act()
+        except Exception as error:
+            self.failed = str(error) or type(error).__name__
+            logger.warning(
+                "the run store fails, the run goes on without it file=%s error=%s",
+                self.path,
+                self.failed,
+                exc_info=None if isinstance(error, OSError) else error,
+            )
+            return None
+
+    def _tell(self, callbacks: Sequence[Callable[[], None]]) -> None:
+        """Calls back on the loop, unless that has ended."""
+
+        def call() -> None:
+            for callback in callbacks:
+                callback()
+
+        if callbacks and not self._loop.is_closed():
+            try:
+                self._loop.call_soon_threadsafe(call)
+            except RuntimeError:
+                logger.debug("the loop ended before %d reports were acknowledged", len(callbacks))

@@ -1,0 +1,114 @@
+"""Facts about run and workers as messages, and what a person should know now. No statistics.
+
+Plain functions of the state at one moment; `now_ns` is the master's monotonic clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from locust_master.cluster import Cluster
+from locust_master.conductor import Conductor
+from locust_master.lifecycle import RunState
+from locust_master.membership import Member
+from locust_master.oversubscription import oversubscribed_hosts
+from locust_master.run import Run
+from locust_master.run_summary import loss_sentences, recorded_summary
+from locust_protocol.v1 import report_pb2, snapshot_pb2
+
+INSECURE = "traffic is neither encrypted nor authenticated: use it in a network that you trust"
+
+
+def complete_until_ms(cluster: Cluster, run: Run, *, now_ns: int) -> int:
+    """Run time up to which every live worker that is heard has reported."""
+    heard = [
+        member.key
+        for member in cluster.membership.live()
+        if member.state(now_ns / 1e9) != report_pb2.WORKER_STATE_MISSING
+    ]
+    return run.totals.complete_until_ms(heard)
+
+
+def run_summary(cluster: Cluster, conductor: Conductor, *, now_ns: int) -> snapshot_pb2.RunSummary:
+    """Returns the facts about the present run."""
+    run = cluster.run
+    if run is None:
+        return snapshot_pb2.RunSummary(
+            state=snapshot_pb2.RUN_STATE_READY, expected_workers=conductor.settings.expect_workers
+        )
+    summary = recorded_summary(run, now_ns=now_ns)
+    at_us = run.now_us(now_ns)
+    running = users_by_class(cluster)
+    planned = run.planned_by_class(at_us) if run.lifecycle.is_active else {}
+    summary.users = sum(running.values())
+    summary.planned_users = sum(planned.values())
+    summary.classes.extend(
+        snapshot_pb2.ClassUsers(user_class=name, running=running.get(name, 0), planned=planned.get(name, 0))
+        for name in {share.name: None for share in run.goal.classes} | planned | running
+    )
+    summary.complete_until_ms = complete_until_ms(cluster, run, now_ns=now_ns)
+    summary.expected_workers = conductor.settings.expect_workers
+    return summary
+
+
+def users_by_class(cluster: Cluster) -> dict[str, int]:
+    """Returns how many users of each class run on all live workers."""
+    users: dict[str, int] = {}
+    for member in cluster.membership.live():
+        for count in member.status.users:
+            users[count.user_class] = users.get(count.user_class, 0) + count.running
+    return users
+
+
+def worker_summaries(cluster: Cluster, *, now_ns: int) -> Iterator[snapshot_pb2.WorkerSummary]:
+    """Yields what is known of each worker."""
+    run = cluster.run
+    until_ms = 0 if run is None else complete_until_ms(cluster, run, now_ns=now_ns)
+    for member in cluster.membership.all():
+        summary = _worker_summary(member, now_ns=now_ns)
+        if run is not None:
+            summary.acknowledged_sequence = run.ledger.stored.get(member.uid, 0)
+            if member.is_live:
+                summary.requests_per_second = run.totals.worker_rate(member.key, until_ms)
+        yield summary
+
+
+def _worker_summary(member: Member, *, now_ns: int) -> snapshot_pb2.WorkerSummary:
+    return snapshot_pb2.WorkerSummary(
+        name=member.name,
+        worker_uid=member.uid,
+        state=member.state(now_ns / 1e9),
+        status=member.status,
+        silent_ms=max(0, int(now_ns / 1e6 - member.heard_s * 1e3)),
+        software_version=member.request.software_version,
+        address=member.address,
+        usable_cores=member.request.host.usable_cores,
+        hostname=member.request.host.hostname,
+    )
+
+
+def warnings_now(cluster: Cluster, conductor: Conductor) -> list[snapshot_pb2.Warning]:
+    """Returns what a person should know now, the gravest first."""
+    found: list[tuple[snapshot_pb2.WarningKind.ValueType, str]] = []
+    run, live = cluster.run, cluster.membership.live()
+    if run is not None:
+        found += [(snapshot_pb2.WARNING_KIND_DEGRADED, text) for text in loss_sentences(run)]
+        if conductor.writer is not None and conductor.writer.failed:
+            text = f"the run store cannot be written: {conductor.writer.failed}"
+            found.append((snapshot_pb2.WARNING_KIND_STORE, text))
+    for member in live:
+        if member.status.refusal:
+            text = f"worker {member.name} refused its assignment: {member.status.refusal}"
+            found.append((snapshot_pb2.WARNING_KIND_REFUSED, text))
+    if run is not None and run.lifecycle.state is not RunState.STOPPED:
+        sentences = run.generator.sentences(
+            live_worker_keys={member.key for member in live}, median_us=run.median_us()
+        )
+        found += [(snapshot_pb2.WARNING_KIND_GENERATOR_BOUND, text) for text in sentences]
+    if run is not None and run.totals.series.is_limited:
+        text = 'more request names than the limit: the rest counts as "(other)"; give requests a name='
+        found.append((snapshot_pb2.WARNING_KIND_NAMES_LIMITED, text))
+    hosts = oversubscribed_hosts(live)
+    found += [(snapshot_pb2.WARNING_KIND_OVERSUBSCRIBED, text) for text in hosts.values()]
+    found.append((snapshot_pb2.WARNING_KIND_INSECURE, INSECURE))
+    return [snapshot_pb2.Warning(kind=kind, text=text) for kind, text in found]

@@ -1,0 +1,123 @@
+"""What clients see: streams of snapshots that tell only what changed, and whole snapshots for a moment.
+
+A stream remembers what its reader has; nothing else here has a state. The newest view replaces all before it,
+so a slow reader costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from locust_master.cluster import Cluster
+from locust_master.conductor import Conductor
+from locust_master.merging.history import SHARES
+from locust_master.run import Run
+from locust_master.snapshot import DEFAULT_MAX_SERIES, DEFAULT_QUANTILES, statistics_rows
+from locust_master.summaries import complete_until_ms, run_summary, warnings_now, worker_summaries
+from locust_protocol.process.errors import UsageError
+from locust_protocol.v1 import control_service_pb2, snapshot_pb2
+
+MAX_QUANTILES = 32
+"""Percentiles that a reader may ask for."""
+
+HOST_MAX_SERIES = 500
+"""Series that the script host is told of each second, the busiest; the rest is in its "(other)"."""
+
+HOST_HISTORY_S = 15
+"""Seconds that the script host is told of: the window of its current percentiles, and some."""
+
+
+class ViewStream:
+    """Snapshots for one reader."""
+
+    def __init__(
+        self, cluster: Cluster, conductor: Conductor, request: control_service_pb2.WatchRequest
+    ) -> None:
+        """Raises `UsageError` for percentiles that are none, or too many."""
+        self._cluster = cluster
+        self._conductor = conductor
+        self._quantiles = _checked(request.quantiles) or DEFAULT_QUANTILES
+        self._max_series = request.max_series or DEFAULT_MAX_SERIES
+        self._history_seconds = request.history_seconds
+        self._is_first = True
+        self._run: Run | None = None
+        self._epoch = 0
+        self._revision = 0
+        self._complete_ms = 0
+        self._last_event = 0
+        self._described: set[int] = set()
+
+    def next_snapshot(self, *, now_ns: int) -> snapshot_pb2.Snapshot:
+        """Returns what changed since the last call; everything at first and when run or epoch are new."""
+        run = self._cluster.run
+        epoch = 0 if run is None else run.totals.epoch
+        is_whole = self._is_first or run is not self._run or epoch != self._epoch
+        if is_whole:
+            self._described.clear()
+            self._last_event = 0
+        snapshot = status_snapshot(self._cluster, self._conductor, now_ns=now_ns)
+        snapshot.complete = is_whole
+        if run is not None:
+            self._add_statistics(snapshot, run, is_whole=is_whole, now_ns=now_ns)
+        self._is_first, self._run, self._epoch = False, run, epoch
+        return snapshot
+
+    def _add_statistics(
+        self, snapshot: snapshot_pb2.Snapshot, run: Run, *, is_whole: bool, now_ns: int
+    ) -> None:
+        until_ms = complete_until_ms(self._cluster, run, now_ns=now_ns)
+        snapshot.MergeFrom(
+            statistics_rows(
+                run.totals,
+                since_revision=None if is_whole else self._revision,
+                quantiles=self._quantiles,
+                max_series=self._max_series,
+                history_seconds=self._history_seconds,
+                described=self._described,
+                complete_until_ms=until_ms,
+                complete_before_ms=0 if is_whole else self._complete_ms,
+            )
+        )
+        snapshot.events.extend(run.events.after(self._last_event))
+        self._last_event = run.events.last_id
+        self._revision, self._complete_ms = run.totals.revision, until_ms
+
+
+def status_snapshot(cluster: Cluster, conductor: Conductor, *, now_ns: int) -> snapshot_pb2.Snapshot:
+    """Returns run, workers and warnings, without statistics and events."""
+    return snapshot_pb2.Snapshot(
+        revision=cluster.revision.value,
+        master_epoch=cluster.master_epoch,
+        generation=cluster.generation,
+        run=run_summary(cluster, conductor, now_ns=now_ns),
+        workers=worker_summaries(cluster, now_ns=now_ns),
+        warnings=warnings_now(cluster, conductor),
+    )
+
+
+def host_snapshot(cluster: Cluster, conductor: Conductor, *, now_ns: int) -> snapshot_pb2.Snapshot:
+    """Returns everything that `environment.stats` and `environment.runner` of the script host show."""
+    snapshot = status_snapshot(cluster, conductor, now_ns=now_ns)
+    snapshot.complete = True
+    if cluster.run is not None:
+        snapshot.MergeFrom(
+            statistics_rows(
+                cluster.run.totals,
+                since_revision=None,
+                quantiles=SHARES,
+                max_series=HOST_MAX_SERIES,
+                history_seconds=HOST_HISTORY_S,
+                described=set(),
+                complete_until_ms=complete_until_ms(cluster, cluster.run, now_ns=now_ns),
+            )
+        )
+    return snapshot
+
+
+def _checked(quantiles: Sequence[float]) -> tuple[float, ...]:
+    if len(quantiles) > MAX_QUANTILES:
+        raise UsageError(f"{len(quantiles)} percentiles are asked for", remedy=f"ask for {MAX_QUANTILES}")
+    for share in quantiles:
+        if not 0.0 <= share <= 1.0:
+            raise UsageError(f"percentile {share:g} is not between 0 and 1", remedy="0.95 is the 95th")
+    return tuple(quantiles)

@@ -1,0 +1,94 @@
+"""What an exception is called in the statistics, and whose fault it is.
+
+Texts are what failures are grouped by: a memory address in one would make a group of each failure, so
+addresses are masked. The exception itself is never kept: it holds frames, and frames hold responses.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+import socket
+from collections.abc import Iterator
+from typing import Final
+
+from locust_protocol.limits import MAX_ERROR_TEXT_CHARS, MAX_TRACEBACK_CHARS
+from locust_protocol.v1.report_pb2 import ErrorOrigin
+from locust_runtime.exceptions import LocustError
+
+MAX_CAUSES: Final = 8
+"""Exceptions looked at on the way to the innermost one; clients wrap a socket's error three or four times."""
+
+_ADDRESS: Final = re.compile(r"\bat 0x[0-9a-fA-F]+")
+
+_GENERATOR_ERRNOS: Final = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM}
+)
+"""This machine has no more descriptors, ports or memory."""
+
+_SCRIPT_MISTAKES: Final = (NameError, ImportError, SyntaxError, NotImplementedError, LocustError)
+"""What no answer of a target can cause. A TypeError is not among them: an unexpected body causes it too."""
+
+
+def error_text(exception: BaseException | str) -> str:
+    """The text of a failed request: the exception as Python shows it, or the text that was given."""
+    try:
+        text = exception if isinstance(exception, str) else repr(exception)
+    except Exception:
+        text = f"{type(exception).__name__} (its repr raises)"
+    return shortened(masked(text), MAX_ERROR_TEXT_CHARS)
+
+
+def exception_text(exception: BaseException) -> str:
+    """The message of an exception of user code; the name of its type where it has none."""
+    try:
+        text = str(exception)
+    except Exception:
+        text = ""
+    return shortened(masked(text or type(exception).__name__), MAX_ERROR_TEXT_CHARS)
+
+
+def traceback_text(formatted: str) -> str:
+    """A formatted traceback within its limit: of a longer one, start and end remain."""
+    text = masked(formatted)
+    if len(text) <= MAX_TRACEBACK_CHARS:
+        return text
+    gap = "\n  …\n"
+    kept = (MAX_TRACEBACK_CHARS - len(gap)) // 2
+    return text[:kept] + gap + text[-kept:]
+
+
+def error_origin(exception: BaseException | str) -> ErrorOrigin.ValueType:
+    """Whose fault a failed request is; a text given by the locustfile is about the target."""
+    if isinstance(exception, str):
+        return ErrorOrigin.ERROR_ORIGIN_TARGET
+    for cause in _causes(exception):
+        is_shortage = isinstance(cause, OSError) and cause.errno in _GENERATOR_ERRNOS
+        if is_shortage or isinstance(cause, socket.gaierror):
+            return ErrorOrigin.ERROR_ORIGIN_GENERATOR
+    if isinstance(exception, _SCRIPT_MISTAKES):
+        return ErrorOrigin.ERROR_ORIGIN_SCRIPT
+    return ErrorOrigin.ERROR_ORIGIN_TARGET
+
+
+def masked(text: str) -> str:
+    """The text with the addresses of objects hidden."""
+    return _ADDRESS.sub("at 0x....", text) if "0x" in text else text
+
+
+def shortened(text: str, limit_chars: int) -> str:
+    """The text, cut to the limit with an ellipsis; lone surrogates, which no message can carry, replaced."""
+    cut = text if len(text) <= limit_chars else text[: limit_chars - 1] + "…"
+    return cut if cut.isascii() else cut.encode("utf-8", "replace").decode("utf-8")
+
+
+def _causes(exception: BaseException) -> Iterator[BaseException]:
+    current: BaseException | None = exception
+    for _ in range(MAX_CAUSES):
+        if current is None:
+            return
+        yield current
+        wrapped = getattr(current, "reason", None) or next(iter(current.args), None)
+        current = current.__cause__ or (
+            wrapped if isinstance(wrapped, BaseException) else current.__context__
+        )

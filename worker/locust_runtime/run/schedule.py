@@ -1,0 +1,118 @@
+"""Executes schedules: at each due time, as many users as are wanted then.
+
+Level-triggered: a step compares what should run now with what runs, and does the difference. So a step
+that comes late, a schedule that is replaced half-way, or one that is told twice, all end in the same place.
+A user that ended by itself counts as placed and is not replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic_ns
+from typing import TYPE_CHECKING
+
+import gevent
+from gevent import Greenlet
+from gevent.event import Event
+
+from locust_protocol.schedule import UserSchedule, next_due_us, wanted_users
+
+if TYPE_CHECKING:
+    from locust_runtime.run.spawner import UserPopulation
+    from locust_runtime.users import User
+
+MAX_STARTS_PER_STEP = 10
+"""Users started before other greenlets get their turn: constructors of users cost up to a few ms each."""
+
+CONSTRUCTOR_GRACE_S = 1.0
+"""Seconds that a user's constructor gets to return when the run ends; then it is cut off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Goals:
+    """What to run: a schedule for each user class that has users here."""
+
+    generation: int
+    run_start_ns: int
+    """Run time zero on this machine's monotonic clock."""
+    schedules: tuple[tuple[type[User], UserSchedule], ...]
+
+    def run_time_us(self) -> int:
+        """The present moment on the run's timeline."""
+        return (monotonic_ns() - self.run_start_ns) // 1000
+
+
+class ScheduleExecutor:
+    """Keeps a population at what the newest goals want, in a greenlet of its own.
+
+    `on_level(goals, is_complete)` is called in that greenlet whenever as many users are placed as are
+    wanted at the moment; `is_complete` says that no change is left to do. It must not block long.
+    """
+
+    def __init__(self, population: UserPopulation, *, on_level: Callable[[Goals, bool], None]) -> None:
+        self._population = population
+        self._on_level = on_level
+        self._goals: Goals | None = None
+        self._classes: list[type[User]] = []
+        """Classes that had a goal in this run: one that loses its goal is to have no users."""
+        self._changed = Event()
+        self._is_resting = Event()
+        self._greenlet: Greenlet[..., None] = gevent.spawn(self._run)
+
+    def set_goals(self, goals: Goals) -> None:
+        """Execute these goals from now on, instead of any before them."""
+        self._goals = goals
+        known = set(self._classes)
+        self._classes += [user_class for user_class, _ in goals.schedules if user_class not in known]
+        self._is_resting.clear()
+        self._changed.set()
+
+    def halt(self) -> None:
+        """Start and stop no more users; returns when no user is being made any more."""
+        self._goals = None
+        self._classes = []
+        self._changed.set()
+        if not self._is_resting.wait(timeout=CONSTRUCTOR_GRACE_S):
+            self._greenlet.kill()
+            self._greenlet = gevent.spawn(self._run)
+
+    def _run(self) -> None:
+        while True:
+            self._changed.clear()
+            goals = self._goals
+            if goals is None:
+                self._is_resting.set()
+                self._changed.wait()
+            elif self._place(goals):
+                gevent.sleep(0)
+            else:
+                self._rest(goals)
+
+    def _place(self, goals: Goals) -> bool:
+        """Start and stop users; True when the limit of one step was reached before all was done."""
+        now_us = goals.run_time_us()
+        wanted = {user_class: wanted_users(each, now_us) for user_class, each in goals.schedules}
+        started = 0
+        for user_class in list(self._classes):
+            surplus = self._population.placed_count(user_class) - wanted.get(user_class, 0)
+            if surplus > 0:
+                self._population.stop_users(user_class, surplus)
+            for _ in range(-surplus):
+                if started == MAX_STARTS_PER_STEP or self._goals is not goals:
+                    return True
+                self._population.start_user(user_class)
+                started += 1
+        return False
+
+    def _rest(self, goals: Goals) -> None:
+        if self._goals is not goals:
+            return
+        now_us = goals.run_time_us()
+        due_times = [next_due_us(schedule, now_us) for _, schedule in goals.schedules]
+        next_us = min((due_us for due_us in due_times if due_us is not None), default=None)
+        self._on_level(goals, next_us is None)
+        self._is_resting.set()
+        wait_s = None if next_us is None else max(0, next_us - goals.run_time_us()) / 1e6
+        self._changed.wait(timeout=wait_s)
+        self._is_resting.clear()

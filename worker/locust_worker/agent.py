@@ -1,0 +1,322 @@
+"""The agent: one loop to which everything that happens comes as an event, and which alone changes anything.
+
+Sessions, statistics and runners are parts with rules of their own; here their news is handed on between them,
+and the end is brought about in order: users end, last reports are acknowledged, goodbye, runners end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from locust_protocol import versions
+from locust_protocol.bundle import BundleError
+from locust_protocol.limits import REPORT_INTERVAL_S
+from locust_protocol.v1 import manifest_pb2, master_service_pb2, report_pb2
+from locust_worker import session
+from locust_worker.bundle_cache import BundleCache
+from locust_worker.clock import ClockOffset
+from locust_worker.connection import CommandArrived, Connection, ConnectionEvent, RegisterAnswered
+from locust_worker.crew import Crew
+from locust_worker.health import Health
+from locust_worker.master_link import MasterLink, MasterUnreachable
+from locust_worker.pool import Code, PoolEvent, RunnerExited, RunnerFrame, RunnerPool
+from locust_worker.reporting import Reporting
+
+logger = logging.getLogger(__name__)
+
+DELIVERY_TIMEOUT_S = 5.0
+"""Seconds that the last reports get to be acknowledged when the worker leaves."""
+
+RETRY_FETCH_S = 1.0
+"""Seconds until a bundle that did not arrive is asked for again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who this agent is, for the master; `request` holds what does not change."""
+
+    request: master_service_pb2.RegisterRequest
+    own_code: Code | None = None
+    own_manifest: manifest_pb2.Manifest | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CodeArrived:
+    """A bundle is on this machine."""
+
+    code: Code
+
+
+@dataclass(frozen=True, slots=True)
+class CodeFailed:
+    """A bundle is not to be had; `is_final` when asking again is no use."""
+
+    digest: bytes
+    reason: str
+    is_final: bool
+
+
+AgentEvent = ConnectionEvent | PoolEvent | CodeArrived | CodeFailed
+
+
+class Agent:
+    """One agent, from start to end."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        *,
+        link: MasterLink,
+        settings: session.SessionSettings,
+        cache: BundleCache,
+        tasks: asyncio.TaskGroup,
+    ) -> None:
+        self._identity = identity
+        self._inbox: asyncio.Queue[AgentEvent] = asyncio.Queue()
+        self._tasks = tasks
+        self.reporting = Reporting()
+        self._clock = ClockOffset()
+        self._connection = Connection(
+            link, settings, make_request=self._make_request, post=self.post, tasks=tasks
+        )
+        self.pool = RunnerPool(identity.request.runners, post=self.post, tasks=tasks)
+        self._crew = Crew(
+            pool=self.pool, reporting=self.reporting, own_code=identity.own_code, fetch=self._fetch
+        )
+        self.health = Health(self._crew, self.reporting)
+        self._fetches = _Fetches(cache, link)
+        self._pace = _Pace()
+        self._end: session.End | None = None
+
+    def post(self, event: AgentEvent) -> None:
+        """Hands in an event; the loop takes them in order."""
+        self._inbox.put_nowait(event)
+
+    async def run(self) -> session.End:
+        """Works until the session ends, and returns how. The connection and runners are still there then."""
+        self._react(session.Started())
+        while self._end is None:
+            self._handle(await self._inbox.get())
+            self._look_after_users()
+        return self._end
+
+    async def say_goodbye(self, reason: str) -> None:
+        """Tells the master that this worker goes."""
+        await self._connection.goodbye(reason)
+
+    # ── events ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def _handle(self, event: AgentEvent) -> None:
+        match event:
+            case RunnerFrame(runner, frame):
+                self._crew.take_frame(runner, frame)
+            case RunnerExited(runner, how):
+                self._crew.take_exit(runner, how)
+            case CommandArrived():
+                if event.session_id == self._connection.state.session_id:
+                    self._take_command(event)
+            case RegisterAnswered():
+                self._take_admission(event)
+            case CodeArrived(code):
+                self._fetches.done(code.digest)
+                self._crew.code_arrived(code)
+            case CodeFailed(digest, reason, is_final):
+                self._fetches.done(digest)
+                if is_final:
+                    self._crew.code_failed(digest, reason)
+            case session.TimePassed():
+                self._react(event)
+                self._take_time()
+            case _:
+                self._react(event)
+
+    def _react(self, event: session.SessionEvent) -> None:
+        for effect in self._connection.handle(event):
+            match effect:
+                case session.Fence(reason):
+                    self._crew.fence(reason)
+                case session.Drain(reason):
+                    logger.info("%s; users end, last reports are sent", reason)
+                    self._crew.leave()
+                case session.End():
+                    self._end = effect
+
+    def _take_admission(self, event: RegisterAnswered) -> None:
+        if session.has_session(self._connection.state):
+            return
+        response = event.response
+        if response.master_epoch != self._pace.master_epoch:
+            self._pace.master_epoch = response.master_epoch
+            self._clock.forget()
+            self._crew.duty.meet_new_master()
+        self._pace.resume_token = response.resume_token
+        self._pace.set_interval(response.report_interval.ToTimedelta().total_seconds())
+        self._sample_clock(response.clock, event.received_ns)
+        for notice in response.notices:
+            logger.warning("%s", notice)
+        name = response.worker_name or self._identity.request.worker_name
+        self.pool.set_identity(indices=response.runner_indices, name=name)
+        self.reporting.admitted(response)
+        self._react(
+            session.Admitted(
+                session_id=response.session_id,
+                lease_ttl_s=response.lease_ttl.ToTimedelta().total_seconds(),
+                sent_s=event.sent_ns / 1e9,
+            )
+        )
+        self._report(is_interval_over=True)
+
+    def _take_command(self, event: CommandArrived) -> None:
+        command, session_id = event.command, event.session_id
+        kind = command.WhichOneof("command")
+        if kind == "assignment":
+            self._crew.assign(command.assignment, self._clock.estimate)
+        elif kind == "acknowledgement":
+            acknowledgement = command.acknowledgement
+            self._sample_clock(acknowledgement.clock, event.received_ns)
+            self.reporting.acknowledge(acknowledgement.run_id, acknowledgement.sequence)
+            self._react(session.Acknowledged(session_id, acknowledgement.clock.worker_sent_ns / 1e9))
+            self._report(is_interval_over=False)
+        elif kind == "resync":
+            self.reporting.resync(command.resync)
+            self._report(is_interval_over=False)
+        elif kind == "custom_message":
+            self._crew.deliver(command.custom_message)
+        elif kind == "settings":
+            self._pace.set_interval(command.settings.report_interval.ToTimedelta().total_seconds())
+        elif kind == "superseded":
+            self._react(session.Superseded(session_id, command.superseded.by))
+        elif kind == "master_leaving":
+            self._react(session.MasterLeft(session_id, command.master_leaving.reason))
+
+    def _take_time(self) -> None:
+        now_s = time.monotonic()
+        self._crew.time_passed(now_s)
+        if self._crew.duty.follow_clock(self._clock.estimate):
+            self._crew.sync()
+        if self._pace.is_report_due(now_s):
+            self._report(is_interval_over=True)
+
+    # ── statistics ───────────────────────────────────────────────────────────────────────────────────────
+
+    def _report(self, *, is_interval_over: bool) -> None:
+        if not self._connection.is_open:
+            return
+        for report in self.reporting.due(self._status, is_interval_over=is_interval_over):
+            self._connection.send(report)
+
+    def _status(self) -> report_pb2.WorkerStatus:
+        return self.health.status(self._clock.estimate)
+
+    def _sample_clock(self, sample: report_pb2.ClockSample, received_ns: int) -> None:
+        self._clock.add(
+            sent_ns=sample.worker_sent_ns,
+            master_received_ns=sample.master_received_ns,
+            master_sent_ns=sample.master_sent_ns,
+            received_ns=received_ns,
+        )
+
+    def _look_after_users(self) -> None:
+        """When users have ended for good, the final report is due; and when the worker leaves, its end."""
+        outbox, duty = self.reporting.outbox, self._crew.duty
+        is_ended = outbox is None or self.pool.has_ended(outbox.run_id)
+        if outbox is not None and is_ended and duty.is_last_report_due(outbox.run_id):
+            was_final = outbox.is_final and not outbox.open
+            if self.reporting.finish() and not was_final:
+                self._report(is_interval_over=False)
+        if self._connection.state.phase is session.SessionPhase.LEAVING and is_ended:
+            self._leave_when_delivered()
+
+    def _leave_when_delivered(self) -> None:
+        outbox, now_s = self.reporting.outbox, time.monotonic()
+        self._pace.drained_s = self._pace.drained_s or now_s
+        is_over = now_s - self._pace.drained_s >= DELIVERY_TIMEOUT_S
+        owes = outbox is not None and not outbox.is_settled
+        if owes and not is_over and session.may_deliver(self._connection.state):
+            return
+        if owes and outbox is not None:
+            logger.warning("the last reports were not acknowledged by the master reports=%d", outbox.unacked)
+        self._react(session.Drained())
+
+    # ── registration and bundles ─────────────────────────────────────────────────────────────────────────
+
+    def _make_request(self) -> master_service_pb2.RegisterRequest:
+        request = master_service_pb2.RegisterRequest()
+        request.CopyFrom(self._identity.request)
+        request.protocol_min, request.protocol_max = versions.PROTOCOL_MIN, versions.PROTOCOL_MAX
+        request.resume_token = self._pace.resume_token
+        if self._identity.own_manifest is not None:
+            request.own_manifest.CopyFrom(self._identity.own_manifest)
+        if (outbox := self.reporting.outbox) is not None:
+            request.progress.run_id = outbox.run_id
+            request.progress.observed_generation = self._crew.duty.observed_generation
+            request.progress.phase = self._crew.duty.phase
+            request.progress.last_sequence = outbox.last_sequence
+        return request
+
+    def _fetch(self, digest: bytes) -> None:
+        if session.has_session(self._connection.state) and self._fetches.begin(digest):
+            session_id = self._connection.state.session_id
+            self._tasks.create_task(self._fetches.get(session_id, digest, self.post), name="fetch-bundle")
+
+
+class _Pace:
+    """When to report, and what is remembered from one session to the next."""
+
+    def __init__(self) -> None:
+        self.master_epoch = 0
+        self.resume_token = b""
+        self.drained_s = 0.0
+        self._interval_s = REPORT_INTERVAL_S
+        self._next_s = 0.0
+
+    def set_interval(self, interval_s: float) -> None:
+        """Sets the seconds between two reports; 0 keeps what was."""
+        self._interval_s = interval_s or self._interval_s
+
+    def is_report_due(self, now_s: float) -> bool:
+        """True once an interval; the rhythm is kept, and missed beats are not made up for."""
+        if now_s < self._next_s:
+            return False
+        self._next_s = max(self._next_s + self._interval_s, now_s + self._interval_s / 2)
+        return True
+
+
+class _Fetches:
+    """Gets bundles, each once at a time."""
+
+    def __init__(self, cache: BundleCache, link: MasterLink) -> None:
+        self._cache = cache
+        self._link = link
+        self._under_way: set[bytes] = set()
+
+    def begin(self, digest: bytes) -> bool:
+        """False when it is being fetched already."""
+        is_new = digest not in self._under_way
+        self._under_way.add(digest)
+        return is_new
+
+    def done(self, digest: bytes) -> None:
+        """It may be asked for again."""
+        self._under_way.discard(digest)
+
+    async def get(self, session_id: int, digest: bytes, post: Callable[[AgentEvent], None]) -> None:
+        """Posts `CodeArrived` or `CodeFailed`."""
+        try:
+            code = await asyncio.to_thread(self._cache.find, digest)
+            if code is None:
+                code = await self._cache.store(digest, self._link.fetch_bundle(session_id, digest))
+            post(CodeArrived(code))
+        except MasterUnreachable as error:
+            logger.warning("%s; trying again", error)
+            await asyncio.sleep(RETRY_FETCH_S)
+            post(CodeFailed(digest, str(error), is_final=False))
+        except BundleError as error:
+            post(CodeFailed(digest, str(error), is_final=True))
+        except OSError as error:
+            reason = f"the bundle cannot be stored: {error.strerror or error} ({error.filename})"
+            post(CodeFailed(digest, reason, is_final=True))

@@ -1,0 +1,177 @@
+"""The agent's end of the master's service. One channel for the life of the process.
+
+Rules that grpc.aio asks for: one writer a stream; a read is never cancelled unless its stream is given up;
+each call is cancelled in the end, or it is never freed; the end of a stream says nothing about why.
+Decides nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+
+import grpc
+import grpc.aio
+
+from locust_protocol.channels import client_channel
+from locust_protocol.process.errors import OperatorError
+from locust_protocol.v1 import bundle_pb2, master_service_pb2, report_pb2
+from locust_protocol.v1.master_service_pb2_grpc import MasterServiceStub
+
+REGISTER_TIMEOUT_S = 3.0
+"""Seconds that one attempt to register may take, the wait for a connection included."""
+
+GOODBYE_TIMEOUT_S = 2.0
+"""Seconds that a goodbye may take; then the lease has to say it."""
+
+FETCH_TIMEOUT_S = 300.0
+"""Seconds that a bundle may take: 64 MiB over a slow line."""
+
+_FOR_GOOD = frozenset(
+    {
+        grpc.StatusCode.FAILED_PRECONDITION,
+        grpc.StatusCode.INVALID_ARGUMENT,
+        grpc.StatusCode.UNIMPLEMENTED,
+        grpc.StatusCode.UNAUTHENTICATED,
+        grpc.StatusCode.PERMISSION_DENIED,
+    }
+)
+
+_REJECTION = frozenset({grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.RESOURCE_EXHAUSTED})
+
+
+class MasterUnreachable(OperatorError):
+    """The master does not answer, or not now; asking again may help."""
+
+
+class MasterRefuses(OperatorError):
+    """The master will not have this worker as it is."""
+
+
+class StreamEnd(Exception):
+    """A stream of the session is over. `is_rejection` when the master calls what was sent invalid."""
+
+    def __init__(self, reason: str, *, is_rejection: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.is_rejection = is_rejection
+
+
+class MasterLink:
+    """The connection to one master."""
+
+    def __init__(self, target: str) -> None:
+        self.target = target
+        self._channel = client_channel(target)
+        self._stub = MasterServiceStub(self._channel)
+
+    async def register(
+        self, request: master_service_pb2.RegisterRequest
+    ) -> master_service_pb2.RegisterResponse:
+        """Asks to be admitted. Raises `MasterUnreachable` or `MasterRefuses`."""
+        try:
+            return await self._stub.Register(request, timeout=REGISTER_TIMEOUT_S, wait_for_ready=True)
+        except grpc.aio.AioRpcError as error:
+            details = error.details() or error.code().name
+            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+                details = f"what answers at {self.target} is no locust-master"
+            if error.code() in _FOR_GOOD:
+                raise MasterRefuses(details) from None
+            if error.code() in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE):
+                details = f"no answer from {self.target}"
+            remedy = "start locust-master there, or check --master-host and --master-port"
+            raise MasterUnreachable(f"{details}, trying on", remedy=remedy) from None
+
+    async def serve(
+        self,
+        session_id: int,
+        outgoing: asyncio.Queue[report_pb2.Report],
+        on_command: Callable[[master_service_pb2.CommandsResponse], None],
+    ) -> StreamEnd:
+        """Runs both streams of a session until one ends, and returns why."""
+        commands = self._stub.Commands(master_service_pb2.CommandsRequest(session_id=session_id))
+        stats = self._stub.StreamStats()
+        end = StreamEnd("closed")
+        try:
+            async with asyncio.TaskGroup() as streams:
+                streams.create_task(_read(commands, on_command), name="commands-reader")
+                streams.create_task(_write(stats, session_id, outgoing), name="reports-writer")
+                streams.create_task(_watch(stats), name="reports-watcher")
+        except* StreamEnd as group:
+            first = group.exceptions[0]
+            end = first if isinstance(first, StreamEnd) else end
+        finally:
+            commands.cancel()
+            stats.cancel()
+        return end
+
+    async def fetch_bundle(
+        self, session_id: int, digest: bytes
+    ) -> AsyncIterator[bundle_pb2.BundleManifest | bytes]:
+        """Yields the manifest, then the contents in pieces. Raises `MasterUnreachable`."""
+        request = master_service_pb2.FetchBundleRequest(session_id=session_id, digest=digest)
+        call = self._stub.FetchBundle(request, timeout=FETCH_TIMEOUT_S)
+        try:
+            async for response in call:
+                if response.WhichOneof("part") == "manifest":
+                    yield response.manifest
+                else:
+                    yield response.data
+        except grpc.aio.AioRpcError as error:
+            raise MasterUnreachable(f"bundle not fetched: {error.details() or error.code().name}") from None
+        finally:
+            call.cancel()
+
+    async def goodbye(self, session_id: int, reason: str) -> None:
+        """Says goodbye; a master that does not hear it learns by the lease."""
+        request = master_service_pb2.GoodbyeRequest(session_id=session_id, reason=reason)
+        with suppress(grpc.aio.AioRpcError):
+            await self._stub.Goodbye(request, timeout=GOODBYE_TIMEOUT_S)
+
+    async def close(self) -> None:
+        """Closes the channel."""
+        await self._channel.close()
+
+
+Commands = grpc.aio.UnaryStreamCall[master_service_pb2.CommandsRequest, master_service_pb2.CommandsResponse]
+Stats = grpc.aio.StreamUnaryCall[
+    master_service_pb2.StreamStatsRequest, master_service_pb2.StreamStatsResponse
+]
+
+
+async def _read(
+    commands: Commands, on_command: Callable[[master_service_pb2.CommandsResponse], None]
+) -> None:
+    try:
+        while True:
+            command = await commands.read()
+            if not isinstance(command, master_service_pb2.CommandsResponse):
+                break  # grpc.aio.EOF
+            on_command(command)
+    except grpc.aio.AioRpcError as error:
+        raise _end_by(error) from None
+    raise StreamEnd("the master closed the commands")
+
+
+async def _write(stats: Stats, session_id: int, outgoing: asyncio.Queue[report_pb2.Report]) -> None:
+    try:
+        while True:
+            report = await outgoing.get()
+            report.sent_ns = time.monotonic_ns()
+            await stats.write(master_service_pb2.StreamStatsRequest(session_id=session_id, report=report))
+    except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+        return  # the watcher knows why
+
+
+async def _watch(stats: Stats) -> None:
+    try:
+        await stats
+    except grpc.aio.AioRpcError as error:
+        raise _end_by(error) from None
+    raise StreamEnd("the master closed the reports")
+
+
+def _end_by(error: grpc.aio.AioRpcError) -> StreamEnd:
+    return StreamEnd(error.details() or error.code().name, is_rejection=error.code() in _REJECTION)

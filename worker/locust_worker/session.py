@@ -1,0 +1,355 @@
+"""The agent's session with its master as data: what each event means and what is to be done about it.
+
+    JOINING    never admitted yet: asks for ever, says so now and then
+    REGISTERED admitted: streams are open, every acknowledged report renews the lease
+    LOST       was admitted: asks again; users run on until the lease is over, then they are ended ("fenced")
+    LEAVING    asked to end: users are drained, last reports delivered, then goodbye
+    ENDED      nothing more happens
+
+The lease counts from the moment at which the acknowledged report was *sent*, so it ends here before it ends
+at the master: two workers never run the same share. A stream that ends is no goodbye and no reason to stop.
+
+Pure: `now_s` is any monotonic clock in seconds. A pair of state and event that is not named below changes
+nothing: news of a session that is over arrives late and is ignored.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, replace
+
+from locust_protocol.process.exit_codes import ExitCode
+
+FIRST_BACKOFF_S = 0.2
+"""Seconds before the second attempt to register; doubled after each further one."""
+
+MAX_BACKOFF_S = 2.0
+"""Seconds between two attempts at most: a master that comes back finds its workers at once."""
+
+SAY_INTERVAL_S = 10.0
+"""Seconds between two lines that say that the master cannot be reached."""
+
+LEASE_IS_OVER = "the master acknowledged no report in time"
+"""Why users are ended without an order of the master's."""
+
+MAX_REJECTIONS = 3
+"""Reports in a row that a master may call invalid; then sending them again is no use."""
+
+
+class SessionPhase(enum.Enum):
+    """Where the agent stands with its master."""
+
+    JOINING = "joining"
+    REGISTERED = "registered"
+    LOST = "lost"
+    LEAVING = "leaving"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSettings:
+    """What the operator chose."""
+
+    stay: bool = False
+    reconnect_timeout_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class SessionState:
+    """The session at one moment."""
+
+    settings: SessionSettings
+    phase: SessionPhase = SessionPhase.JOINING
+    session_id: int = 0
+    lease_ttl_s: float = 0.0
+    renewed_s: float = 0.0
+    """When the last acknowledged report, or the registration, was sent."""
+    is_fenced: bool = False
+    lost_s: float = 0.0
+    attempts: int = 0
+    said_s: float | None = None
+    rejections: int = 0
+    has_master_left: bool = False
+
+
+# ── events ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The agent is ready to join."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Register was answered; `sent_s` is when it had been sent."""
+
+    session_id: int
+    lease_ttl_s: float
+    sent_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """Register was not answered, or the master has no room now. `reason` is a sentence for people."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedForGood:
+    """The master will never admit this agent as it is."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamsEnded:
+    """A stream of the session ended; `is_rejection` when the master calls a report invalid."""
+
+    session_id: int
+    reason: str
+    is_rejection: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """A report that was sent at `sent_s` is acknowledged."""
+
+    session_id: int
+    sent_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Superseded:
+    """Another process took the session over."""
+
+    session_id: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class MasterLeft:
+    """The master ends on purpose."""
+
+    session_id: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveAsked:
+    """The operator asks the agent to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """While leaving: users have ended, and reports are delivered or cannot be."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimePassed:
+    """Comes several times a second."""
+
+
+SessionEvent = (
+    Started
+    | Admitted
+    | Unreachable
+    | RefusedForGood
+    | StreamsEnded
+    | Acknowledged
+    | Superseded
+    | MasterLeft
+    | LeaveAsked
+    | Drained
+    | TimePassed
+)
+
+# ── effects ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """Ask to be admitted, `delay_s` from now."""
+
+    delay_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class OpenStreams:
+    """Open the streams of the session."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloseStreams:
+    """Close the streams of the session; nothing more is sent in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """End all users, keep their statistics: the share may be somebody else's by now."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """End all users as a stop does, and send the last reports while there is a session."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Tell the operator: something that may pass by itself, or that an end is coming."""
+
+    text: str
+    is_warning: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """End the agent."""
+
+    exit_code: ExitCode
+    text: str = ""
+
+
+SessionEffect = Register | OpenStreams | CloseStreams | Fence | Drain | Say | End
+
+Step = tuple[SessionState, tuple[SessionEffect, ...]]
+
+_ASKING = (SessionPhase.JOINING, SessionPhase.LOST)
+
+
+def step(state: SessionState, event: SessionEvent, now_s: float) -> Step:
+    """Returns the state after an event, and what is to be done, in order."""
+    if state.phase is SessionPhase.ENDED:
+        return state, ()
+    match event:
+        case Started():
+            return state, (Register(0.0),)
+        case Admitted():
+            return _admitted(state, event)
+        case Unreachable(reason) if state.phase in _ASKING:
+            return _asked_in_vain(state, reason, now_s)
+        case Unreachable() if state.phase is SessionPhase.LEAVING and not has_session(state):
+            return state, (Register(FIRST_BACKOFF_S),)
+        case RefusedForGood(reason) if state.phase in _ASKING:
+            return _end(state, ExitCode.USAGE, f"the master refuses this worker: {reason}")
+        case StreamsEnded(session_id) if _is_present(state, session_id):
+            return _streams_ended(state, event, now_s)
+        case Acknowledged(session_id, sent_s) if session_id == state.session_id:
+            return replace(state, renewed_s=max(state.renewed_s, sent_s), rejections=0), ()
+        case Superseded(session_id, by) if _is_present(state, session_id):
+            text = f"another process took this worker's session over ({by}); it must not run twice"
+            return _end(state, ExitCode.DEGRADED, text)
+        case MasterLeft(session_id, reason) if _is_present(state, session_id):
+            return _master_left(state, reason)
+        case LeaveAsked() if state.phase is not SessionPhase.LEAVING:
+            return replace(state, phase=SessionPhase.LEAVING), (Drain("the worker is asked to end"),)
+        case Drained() if state.phase is SessionPhase.LEAVING:
+            return _end(state, ExitCode.OK, "")
+        case TimePassed():
+            return _time_passed(state, now_s)
+    return state, ()
+
+
+def has_session(state: SessionState) -> bool:
+    """True while reports can be sent; also while leaving, if the session was there."""
+    return state.phase in (SessionPhase.REGISTERED, SessionPhase.LEAVING) and state.session_id != 0
+
+
+def may_deliver(state: SessionState) -> bool:
+    """True while there is hope that a report reaches the master."""
+    return has_session(state) or not state.has_master_left
+
+
+def _is_present(state: SessionState, session_id: int) -> bool:
+    return has_session(state) and session_id == state.session_id
+
+
+def _admitted(state: SessionState, event: Admitted) -> Step:
+    if has_session(state):
+        return state, ()
+    text = "connected to" if state.phase is SessionPhase.JOINING else "admitted again by"
+    is_leaving = state.phase is SessionPhase.LEAVING
+    admitted = replace(
+        state,
+        phase=state.phase if is_leaving else SessionPhase.REGISTERED,
+        session_id=event.session_id,
+        lease_ttl_s=event.lease_ttl_s,
+        renewed_s=event.sent_s,
+        is_fenced=False,
+        attempts=0,
+        said_s=None,
+    )
+    return admitted, (Say(f"{text} the master", is_warning=False), OpenStreams())
+
+
+def _asked_in_vain(state: SessionState, reason: str, now_s: float) -> Step:
+    effects: list[SessionEffect] = []
+    said_s = state.said_s
+    if said_s is None or now_s - said_s >= SAY_INTERVAL_S:
+        said_s = now_s
+        effects.append(Say(reason))
+    effects.append(Register(_backoff_s(state.attempts)))
+    return replace(state, attempts=state.attempts + 1, said_s=said_s), tuple(effects)
+
+
+def _streams_ended(state: SessionState, event: StreamsEnded, now_s: float) -> Step:
+    if state.phase is SessionPhase.LEAVING:
+        alone = replace(state, session_id=0)
+        again = (Register(FIRST_BACKOFF_S),) if may_deliver(alone) else ()
+        return alone, (CloseStreams(), *again)
+    rejections = state.rejections + 1 if event.is_rejection else state.rejections
+    if rejections >= MAX_REJECTIONS:
+        return _end(
+            state, ExitCode.DEGRADED, f"the master does not take this worker's reports: {event.reason}"
+        )
+    return _lose(replace(state, rejections=rejections), event.reason, now_s)
+
+
+def _lose(state: SessionState, reason: str, now_s: float) -> Step:
+    lost = replace(state, phase=SessionPhase.LOST, session_id=0, lost_s=now_s, attempts=0, said_s=now_s)
+    text = f"connection to the master lost ({reason}); looking for it"
+    return lost, (CloseStreams(), Say(text), Register(FIRST_BACKOFF_S))
+
+
+def _master_left(state: SessionState, reason: str) -> Step:
+    because = f"the master ends: {reason}" if reason else "the master ends"
+    if state.phase is SessionPhase.LEAVING:
+        return replace(state, has_master_left=True), ()
+    if not state.settings.stay:
+        leaving = replace(state, phase=SessionPhase.LEAVING, has_master_left=True)
+        return leaving, (Say(because, is_warning=False), Drain(because))
+    waiting = replace(state, phase=SessionPhase.JOINING, session_id=0, attempts=0, said_s=None)
+    text = f"{because}; waiting for the next one"
+    return waiting, (CloseStreams(), Fence(because), Say(text, is_warning=False), Register(MAX_BACKOFF_S))
+
+
+def _time_passed(state: SessionState, now_s: float) -> Step:
+    is_over = state.lease_ttl_s > 0 and now_s - state.renewed_s >= state.lease_ttl_s
+    if state.phase is SessionPhase.REGISTERED and is_over:
+        reason = f"no report acknowledged for {state.lease_ttl_s:g} s"
+        lost, effects = _lose(state, reason, now_s)
+        return replace(lost, is_fenced=True), (Fence(LEASE_IS_OVER), *effects)
+    if state.phase is not SessionPhase.LOST:
+        return state, ()
+    if now_s - state.lost_s >= state.settings.reconnect_timeout_s:
+        return _end(
+            state,
+            ExitCode.DEGRADED,
+            f"the master did not come back within {state.settings.reconnect_timeout_s:g} s",
+        )
+    if is_over and not state.is_fenced:
+        return replace(state, is_fenced=True), (Fence(LEASE_IS_OVER),)
+    return state, ()
+
+
+def _end(state: SessionState, exit_code: ExitCode, text: str) -> Step:
+    return replace(state, phase=SessionPhase.ENDED), (End(exit_code, text),)
+
+
+def _backoff_s(attempts: int) -> float:
+    return min(FIRST_BACKOFF_S * 2.0 ** min(attempts, 10), MAX_BACKOFF_S)
