@@ -84,6 +84,7 @@ async def _live(
             return outcome.exit_code(wanted if final is None else final)
         finally:
             await _leave(parts.cluster, embedded, server)
+            await parts.conductor.close()
             for task in background:
                 task.cancel()
 

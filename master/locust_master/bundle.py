@@ -183,7 +183,9 @@ def _choose(root: Path, wanted: dict[Path, str]) -> tuple[dict[str, Path], list[
     total = sum(_size(path) for path in chosen.values())
     beside = list(islice(_beside(root), MAX_SEEN_FILES + 1))
     skipped = [f"whatever is beyond {MAX_SEEN_FILES} files"] if len(beside) > MAX_SEEN_FILES else []
-    for path in sorted(beside[:MAX_SEEN_FILES], key=lambda path: (path.suffix != ".py", len(path.parts), path)):
+    for path in sorted(
+        beside[:MAX_SEEN_FILES], key=lambda path: (path.suffix != ".py", len(path.parts), path)
+    ):
         relative = path.relative_to(root).as_posix()
         if relative in chosen:
             continue

@@ -74,15 +74,18 @@ class Conductor:
             run = make_run(self._settings, self.locustfile, options)
             await wait_prepared(self._cluster)
             run.last_actor = actor
-            self.writer = RunWriter.create(self._settings.run_dir, run.record)
             await self._moment(run, link_pb2.RUN_MOMENT_STARTING)
             run.record.start_ns = time.monotonic_ns() + START_LEAD_NS
             run.record.started_wall_ms = (time.time_ns() + START_LEAD_NS) // 1_000_000
+            # Only now: the record is complete, and no late report of the run before comes any more.
+            before, self.writer = self.writer, RunWriter.create(self._settings.run_dir, run.record)
             run.events.on_added = self.writer.add_event
             self.run_ended.clear()
             self._cluster.begin(run)
             self._note(run, snapshot_pb2.RUN_EVENT_KIND_STARTED, _goal_text(run.goal), actor)
             logger.info("run started run=%s %s", run.record.run_id.hex()[:8], _goal_text(run.goal))
+            if before is not None:
+                await before.close()
             return run
 
     async def start_from_locustfile(
@@ -212,6 +215,11 @@ class Conductor:
             await self.writer.finish(run)
         self.run_ended.set()
         self._cluster.revision.bump()
+
+    async def close(self) -> None:
+        """Writes out what the store still holds in memory; no run may be started after it."""
+        if self.writer is not None:
+            await self.writer.close()
 
     # ── parts ────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -182,9 +182,7 @@ class ScriptHost:
         self._end = LocustfileError(f"the script host ended with exit code {code}", remedy="see its output")
         self._fail(self._end)
         if not self._is_stopping:
-            logger.error(
-                "the script host ended: no listeners, no load shape here exit_code=%d", code
-            )
+            logger.error("the script host ended: no listeners, no load shape here exit_code=%d", code)
 
     async def _read(self, process: RunnerProcess) -> None:
         async for frame in process.frames():

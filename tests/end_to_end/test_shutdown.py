@@ -37,15 +37,11 @@ def reported_requests(stdout: str) -> dict[str, int]:
     return {f"{entry['method']} {entry['name']}": entry["num_requests"] for entry in json.loads(stdout)}
 
 
-def served_requests(target: Target) -> dict[str, int]:
-    return {path: count for path, count in target.counts().items() if path != "total"}
-
-
 def test_headless_run_prints_whole_statistics_and_exits_0(tmp_path: Path) -> None:
     """One command for one machine; stdout is one JSON document, tables are on stderr."""
     with Target() as target, headless(target, tmp_path, "-t", "4s", "--json") as master:
         assert master.wait_for_exit(deadline_s=END_DEADLINE_S) == 0, master.output()
-        assert reported_requests(master.stdout()) == served_requests(target)
+        assert reported_requests(master.stdout()) == target.counts()
         for text in ("Aggregated", "99.99%", "/products"):
             assert text in master.stderr()
         assert_no_processes(master.processes())
@@ -59,7 +55,7 @@ def test_interrupt_ends_users_and_prints_the_summary(tmp_path: Path) -> None:
         assert len(started) == 5
         master.send_signal(signal.SIGINT)
         assert master.wait_for_exit(deadline_s=END_DEADLINE_S) == 0, master.output()
-        assert reported_requests(master.stdout()) == served_requests(target)
+        assert reported_requests(master.stdout()) == target.counts()
         assert_no_processes(started)
 
 
@@ -109,7 +105,7 @@ def test_interrupted_worker_says_goodbye_and_its_statistics_are_complete(tmp_pat
         reported = {
             f"{r.definition.request_type} {r.definition.name}": r.requests + r.interrupted for r in rows
         }
-        assert reported == served_requests(target)
+        assert reported == target.counts()
         cluster.client.shut_down()
         assert cluster.master.wait_for_exit(deadline_s=END_DEADLINE_S) == 0, cluster.master.output()
 

@@ -88,9 +88,7 @@ def registration(
 
 
 def manifest_of(*names: str) -> manifest_pb2.Manifest:
-    return manifest_pb2.Manifest(
-        user_classes=[manifest_pb2.UserClass(name=name, weight=1) for name in names]
-    )
+    return manifest_pb2.Manifest(user_classes=[manifest_pb2.UserClass(name=name, weight=1) for name in names])
 
 
 def make_run(
@@ -176,9 +174,7 @@ class Fleet:
         assert member is not None
         return member
 
-    def register(
-        self, request: master_service_pb2.RegisterRequest
-    ) -> master_service_pb2.RegisterResponse:
+    def register(self, request: master_service_pb2.RegisterRequest) -> master_service_pb2.RegisterResponse:
         return self.cluster.register(request, address="ipv4:127.0.0.1:1", now_ns=self.now_ns)
 
     def tell(self, member: Member, made: report_pb2.Report, *, commit: bool = True) -> None:

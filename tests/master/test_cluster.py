@@ -190,7 +190,7 @@ def test_only_workers_of_an_oversubscribed_host_are_told(caplog: pytest.LogCaptu
 
 def test_worker_that_reconnects_is_no_new_one() -> None:
     """Nobody else's share moves, user code hears of no new runner."""
-    fleet, (first, second) = started(1, 2)
+    fleet, (first, _) = started(1, 2)
     generation = fleet.cluster.generation
     plan = fleet.cluster.run.plan if fleet.cluster.run else None
     response = fleet.register(registration(1))
@@ -337,9 +337,7 @@ def test_report_stored_after_its_worker_came_back_is_acknowledged_in_the_new_ses
 
 
 @pytest.mark.parametrize(("last_sequence", "is_known"), [(0, True), (3, False)])
-def test_contribution_that_the_master_does_not_have_is_asked_for(
-    last_sequence: int, is_known: bool
-) -> None:
+def test_contribution_that_the_master_does_not_have_is_asked_for(last_sequence: int, is_known: bool) -> None:
     """A master that started anew needs a snapshot, unless there is nothing to send."""
     fleet, _ = started(1)
     progress = report_pb2.AssignmentProgress(run_id=RUN_ID, last_sequence=last_sequence)

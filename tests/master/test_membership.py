@@ -183,9 +183,7 @@ def test_gone_members_are_remembered_up_to_a_bound(monkeypatch: pytest.MonkeyPat
 def members_on(host: str, *runners: int, cores: int) -> list[Member]:
     membership, _ = cluster_of()
     for number, count in enumerate(runners, start=1):
-        membership.admit(
-            registration(number, runners=count, host_id=host, cores=cores), address="a", now_s=0
-        )
+        membership.admit(registration(number, runners=count, host_id=host, cores=cores), address="a", now_s=0)
     return membership.live()
 
 

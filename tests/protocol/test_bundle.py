@@ -12,7 +12,9 @@ from locust_protocol.limits import MAX_BUNDLE_BYTES, MAX_BUNDLE_FILES, MAX_BUNDL
 from locust_protocol.v1 import bundle_pb2
 
 
-def file_of(path: str, *, mode: int = 0o644, size: int = 1, sha256: bytes = b"s" * 32) -> bundle_pb2.BundleFile:
+def file_of(
+    path: str, *, mode: int = 0o644, size: int = 1, sha256: bytes = b"s" * 32
+) -> bundle_pb2.BundleFile:
     return bundle_pb2.BundleFile(path=path, mode=mode, size_bytes=size, sha256=sha256)
 
 

@@ -6,10 +6,6 @@ refusals that a test sets. It decides nothing: a test changes the state itself.
 
 from __future__ import annotations
 
-import os
-
-os.environ["GRPC_VERBOSITY"] = "NONE"  # core would print the goaways of every test
-
 import asyncio
 from collections.abc import AsyncIterator
 from types import TracebackType

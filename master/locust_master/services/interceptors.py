@@ -17,6 +17,7 @@ import grpc
 import grpc.aio
 
 from locust_master.merging.errors import MalformedReport
+from locust_master.outputs.export import UnknownFormat
 from locust_master.refusals import NotHere, NotOnGeneration, Refused, TooMany
 from locust_protocol.process.errors import OperatorError
 from locust_protocol.v1 import control_service_pb2, master_service_pb2, options_pb2
@@ -33,6 +34,8 @@ def status_of(error: OperatorError) -> grpc.StatusCode:
         return grpc.StatusCode.ABORTED
     if isinstance(error, NotHere):
         return grpc.StatusCode.NOT_FOUND
+    if isinstance(error, UnknownFormat):
+        return grpc.StatusCode.UNIMPLEMENTED
     if isinstance(error, TooMany):
         return grpc.StatusCode.RESOURCE_EXHAUSTED
     if isinstance(error, Refused | IncompatibleProtocol):

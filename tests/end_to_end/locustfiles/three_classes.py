@@ -18,7 +18,7 @@ class Buyer(FastHttpUser):
 
     @task
     def cart(self):
-        self.client.post("/cart", json={"id": 1})
+        self.client.post("/cart", json={"product_id": 1})
 
 
 class Admin(HttpUser):

@@ -159,7 +159,7 @@ class StartScreen(ModalScreen[StartFields | None]):
                 (Field.HOST, fields.host),
                 (Field.RUN_TIME, fields.run_time),
             ):
-                self.query_one(_FIELDS[field], FormField).input.value = value
+                self.query_one(_FIELDS[field], FormField).fill(value)
         self._fill_classes(manifest, fields)
         self._fill_shapes(manifest, fields)
         self.query_one("#start-host", FormField).show_hint(host_hint(manifest))

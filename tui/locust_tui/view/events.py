@@ -34,7 +34,7 @@ def events(picture: Picture, *, width: int, row_filter: RowFilter) -> Table:
     fields: tuple[Field[tuple[str, str, Tone, str, str]], ...] = (
         Field("at", "at", 10, lambda item: Piece(item[0], Tone.MUTED)),
         Field("kind", " what", 17, lambda item: Piece(f" {item[1]}", item[2]), is_right_aligned=False),
-        Field("text", "", 0, lambda item: text_piece(item[3]), is_right_aligned=False),
+        Field("text", "event", 0, lambda item: text_piece(item[3]), is_right_aligned=False, least=48),
         Field(
             "actor", "by", 18, lambda item: text_piece(item[4], Tone.MUTED), drop=1, is_right_aligned=False
         ),

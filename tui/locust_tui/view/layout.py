@@ -20,7 +20,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class Field(Generic[Item]):
-    """One column: its place, its width (0: an equal share of what is left), and its cell."""
+    """One column: its place, its width (0: a share of what is left), and its cell."""
 
     key: str
     label: str
@@ -29,10 +29,8 @@ class Field(Generic[Item]):
     drop: int = 0
     """Columns with the highest number give way first; 0 stays."""
     is_right_aligned: bool = True
-
-
-FLEXIBLE_MIN = 20
-"""Cells that a flexible column has at least while another can give way."""
+    least: int = 20
+    """Cells that a column without a width has at least while another can give way; its share of the rest."""
 
 
 def table(
@@ -65,17 +63,20 @@ def _cells(laid_out: Sequence[tuple[Field[Item], Column]], item: Item) -> tuple[
 
 def _laid_out(fields: Sequence[Field[Item]], width: int) -> tuple[tuple[Field[Item], Column], ...]:
     kept = list(fields)
-    flexible = sum(1 for each in kept if each.width == 0)
-    while sum(each.width for each in kept) + flexible * FLEXIBLE_MIN > width:
+    while sum(each.width or each.least for each in kept) > width:
         droppable = max(kept, key=lambda each: each.drop)
         if droppable.drop == 0:
             break
         kept.remove(droppable)
     rest = max(0, width - sum(each.width for each in kept))
-    share = rest // flexible if flexible else 0
-    spare = rest - share * flexible
-    columns = []
+    shares = sum(each.least for each in kept if not each.width)
+    last_flexible = next((each for each in reversed(kept) if not each.width), None)
+    columns, given = [], 0
     for each in kept:
-        size = each.width or share + (spare if each is kept[-1] or flexible == 1 else 0)
+        size = each.width or rest * each.least // shares
+        if each is last_flexible:
+            size = rest - given
+        elif not each.width:
+            given += size
         columns.append((each, Column(each.key, each.label, max(size, 4), each.is_right_aligned)))
     return tuple(columns)

@@ -25,7 +25,14 @@ def failures(picture: Picture, *, width: int, row_filter: RowFilter) -> Table:
             is_right_aligned=False,
         ),
         Field("name", "Name", 0, lambda row: text_piece(row.name), is_right_aligned=False),
-        Field("message", "Message", 0, lambda row: text_piece(_error_text(row)), is_right_aligned=False),
+        Field(
+            "message",
+            "Message",
+            0,
+            lambda row: text_piece(_error_text(row)),
+            is_right_aligned=False,
+            least=30,
+        ),
         Field("first", "first", 10, lambda row: Piece(formats.duration(row.first_ms), Tone.MUTED), drop=3),
         Field("last", "last", 10, lambda row: Piece(formats.duration(row.last_ms), Tone.MUTED), drop=2),
         Field("workers", "workers", 9, lambda row: Piece(str(len(row.workers)), Tone.MUTED), drop=4),
@@ -64,7 +71,14 @@ def exceptions(picture: Picture, *, width: int, row_filter: RowFilter) -> Table:
     """Returns the exceptions of user code, the most frequent first."""
     fields: tuple[Field[ExceptionRow], ...] = (
         Field("count", "#", 9, lambda row: Piece(formats.count(row.count, width=8), Tone.BAD)),
-        Field("message", " Message", 0, lambda row: text_piece(f" {row.message}"), is_right_aligned=False),
+        Field(
+            "message",
+            " Message",
+            0,
+            lambda row: text_piece(f" {row.message}"),
+            is_right_aligned=False,
+            least=30,
+        ),
         Field(
             "at",
             "Where",

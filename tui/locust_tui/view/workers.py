@@ -29,7 +29,7 @@ WORKER_STATES: dict[int, tuple[str, Tone]] = {
 def workers(picture: Picture, *, width: int, row_filter: RowFilter) -> Table:
     """Returns the workers in the master's order."""
     fields: tuple[Field[WorkerSummary], ...] = (
-        Field("name", "Name", 0, lambda each: text_piece(each.name), is_right_aligned=False),
+        Field("name", "Name", 0, lambda each: text_piece(each.name), is_right_aligned=False, least=16),
         Field("state", " State", 10, lambda each: _state_piece(each.state), is_right_aligned=False),
         Field("users", "users", 8, lambda each: Piece(formats.count(_worker_users(each), width=7))),
         Field("runners", "runners", 9, _runners_piece),

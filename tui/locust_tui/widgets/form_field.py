@@ -37,6 +37,12 @@ class FormField(Vertical):
         """What stands in it."""
         return self.input.value
 
+    def fill(self, value: str) -> None:
+        """Puts a value in, to be replaced by the first key when the cursor is here."""
+        self.input.value = value
+        if self.input.has_focus:
+            self.input.select_all()
+
     def show_problem(self, problem: str) -> None:
         """Says what is wrong; with "" the hint stands there."""
         note = Content.styled(f"✗ {problem}", "$error") if problem else Content.styled(self._hint, "dim")

@@ -1,0 +1,63 @@
+"""What a master prints of its run: tables to stderr, as it goes and at the end; at the end JSON to stdout."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+import time
+from contextlib import suppress
+
+from locust_master.cluster import Cluster
+from locust_master.outputs import console
+from locust_master.outputs.json import statistics_json
+from locust_master.outputs.report import make_report
+from locust_master.run import Run
+from locust_master.settings import MasterSettings
+from locust_master.summaries import users_by_class
+
+PRINT_EVERY_S = 2.0
+"""Seconds between two tables."""
+
+FALLBACK_WIDTH = 120
+"""Columns where there is no terminal."""
+
+
+async def print_progress_until(ended: asyncio.Event, settings: MasterSettings, cluster: Cluster) -> None:
+    """Prints a progress line and the statistics every 2 s until the run ended."""
+    while not ended.is_set():
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PRINT_EVERY_S):
+                await ended.wait()
+        if not settings.only_summary and cluster.run is not None and not ended.is_set():
+            _print_progress(cluster.run, cluster)
+
+
+def _print_progress(run: Run, cluster: Cluster) -> None:
+    report = make_report(run)
+    line = console.progress_line(
+        state=run.lifecycle.state.value,
+        users=sum(users_by_class(cluster).values()),
+        target_users=run.goal.users,
+        elapsed_s=run.now_us(time.monotonic_ns()) / 1e6,
+        total=report.total,
+    )
+    _to_stderr(f"{line}\n{console.statistics_table(report, width=_width(), is_current=True)}\n")
+
+
+def print_summary(settings: MasterSettings, run: Run) -> None:
+    """Prints the final tables, and the final statistics as JSON where that was asked for."""
+    report = make_report(run)
+    _to_stderr(console.summary(report, width=_width()))
+    if settings.json:
+        print(statistics_json(report), flush=True)
+
+
+def _width() -> int:
+    return shutil.get_terminal_size((FALLBACK_WIDTH, 24)).columns
+
+
+def _to_stderr(text: str) -> None:
+    """Prints; a reader that has gone is no reason to end a run."""
+    with suppress(BrokenPipeError):
+        print(text, file=sys.stderr, flush=True)

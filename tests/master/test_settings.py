@@ -1,0 +1,133 @@
+"""The master's settings from parsed flags."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from locust_master.settings import MasterSettings, locustfile_names, make_settings
+from locust_protocol.process.command_line import parse_flags
+from locust_protocol.process.errors import UsageError
+from locust_protocol.process.flag_tables import runner_parser
+from locust_protocol.runner.v1 import link_pb2
+from locust_protocol.v1 import assignment_pb2
+
+
+@pytest.fixture(autouse=True)
+def _empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+
+
+def settings(*argv: str, **command_line: object) -> MasterSettings:
+    parsed = parse_flags(runner_parser(), argv, env={})
+    return make_settings(parsed, link_pb2.CommandLine(**command_line))  # type: ignore[arg-type]
+
+
+def test_defaults_are_those_of_the_documentation() -> None:
+    """What a newcomer gets without a flag."""
+    plain = settings()
+    assert plain.locustfiles == ("locustfile.py",)
+    assert (plain.options.users, plain.options.spawn_rate) == (1, 1.0)
+    assert plain.options.run_time_s is None
+    assert plain.options.host is None
+    assert plain.bind_port == 5557
+    assert (plain.expect_workers, plain.expect_runners, plain.expect_max_wait_s) == (1, 0, None)
+    assert plain.processes is None
+    assert plain.autoquit_s is None
+    assert plain.lease_ttl_s == 10
+    assert plain.exit_code_on_error == 1
+    assert not plain.headless
+    assert not plain.autostart
+
+
+def test_flags_become_settings_with_their_units() -> None:
+    """Seconds everywhere, whatever was typed."""
+    made = settings(
+        *("-f", "a.py, b.py", "-u", "5", "-r", "2.5", "-t", "1m30s", "-H", "http://x", "-s", "2s"),
+        *("--headless", "--processes", "2", "--expect-workers-max-wait", "5s", "--autoquit", "0", "A", "B"),
+    )
+    assert made.locustfiles == ("a.py", "b.py")
+    assert (made.options.users, made.options.spawn_rate, made.options.run_time_s) == (5, 2.5, 90.0)
+    assert made.options.host == "http://x"
+    assert made.options.user_classes == ("A", "B")
+    assert (made.stop_timeout_s, made.processes, made.expect_max_wait_s, made.autoquit_s) == (2, 2, 5, 0)
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["--headless"],
+        ["--autostart"],
+        ["--autostart", "--autoquit", "5"],
+        ["--headless", "--autoquit", "5"],
+        ["-u", "0"],
+    ],
+)
+def test_combinations_that_mean_something_are_taken(argv: list[str]) -> None:
+    """Locust's users know them."""
+    settings(*argv)
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["--headless", "--autostart"], "--headless and --autostart"),
+        (["--autoquit", "0"], "--autoquit"),
+        (["--autoquit", "5"], "--autoquit"),
+        (["-u", "1000001"], "1000001 users"),
+        (["-H", "example.com"], "example.com"),
+        (["-r", "0.0000001"], "spawn rate"),
+    ],
+)
+def test_combination_that_cannot_be_is_named(argv: list[str], said: str) -> None:
+    """One line, exit code 2."""
+    with pytest.raises(UsageError, match=said):
+        settings(*argv)
+
+
+def test_runners_are_told_what_the_locustfile_s_own_parser_left() -> None:
+    """Secrets travel in a field of their own, never on a command line."""
+    made = settings(
+        "-H",
+        "http://x",
+        "-s",
+        "2",
+        arguments=["--tenant", "a"],
+        secrets=[assignment_pb2.SecretArgument(name="token", value="s3cret")],
+    )
+    told = made.run_settings()
+    assert list(told.arguments) == ["--tenant", "a"]
+    assert [(each.name, each.value) for each in told.secret_arguments] == [("token", "s3cret")]
+    assert told.host == "http://x"
+    assert told.stop_timeout_ms == 2_000
+    assert told.log_level == made.log_level
+
+
+def test_absent_host_stays_absent_for_runners() -> None:
+    """Each class then has its own."""
+    assert not settings().run_settings().HasField("host")
+
+
+def test_run_settings_are_made_anew_each_time() -> None:
+    """A run that changes its own must not change the next one's."""
+    made = settings("-H", "http://x")
+    made.run_settings().host = "http://other"
+    assert made.run_settings().host == "http://x"
+
+
+@pytest.mark.parametrize(
+    ("value", "names"), [("a.py", ("a.py",)), (" a , b,", ("a", "b")), ("", ()), (",", ())]
+)
+def test_locustfiles_stand_between_commas(value: str, names: tuple[str, ...]) -> None:
+    """As with Locust."""
+    assert locustfile_names(value) == names
+
+
+@pytest.mark.parametrize(
+    ("port", "command"), [(5557, "locust-worker"), (6000, "locust-worker --master-port 6000")]
+)
+def test_worker_command_names_the_port_when_it_is_not_the_usual_one(port: int, command: str) -> None:
+    """The line can be copied as it is."""
+    assert settings().worker_command(port) == command
