@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
+import os
 import sys
 import time
 from contextlib import suppress
 
 from locust_master.cluster import Cluster
 from locust_master.outputs import console
-from locust_master.outputs.json import statistics_json
+from locust_master.outputs.json import stats_json
 from locust_master.outputs.report import make_report
 from locust_master.run import Run
 from locust_master.settings import MasterSettings
@@ -19,8 +19,8 @@ from locust_master.summaries import users_by_class
 PRINT_EVERY_S = 2.0
 """Seconds between two tables."""
 
-FALLBACK_WIDTH = 120
-"""Columns where there is no terminal."""
+NO_TERMINAL_COLUMNS = 130
+"""Columns of a table that goes to a pipe or a file."""
 
 
 async def print_progress_until(ended: asyncio.Event, settings: MasterSettings, cluster: Cluster) -> None:
@@ -34,27 +34,30 @@ async def print_progress_until(ended: asyncio.Event, settings: MasterSettings, c
 
 
 def _print_progress(run: Run, cluster: Cluster) -> None:
-    report = make_report(run)
+    report = make_report(run, now_ns=time.monotonic_ns())
     line = console.progress_line(
+        report,
         state=run.lifecycle.state.value,
         users=sum(users_by_class(cluster).values()),
         target_users=run.goal.users,
-        elapsed_s=run.now_us(time.monotonic_ns()) / 1e6,
-        total=report.total,
+        workers=len(cluster.membership.live()),
     )
-    _to_stderr(f"{line}\n{console.statistics_table(report, width=_width(), is_current=True)}\n")
+    table = console.statistics_table(report, width=_name_width(), current=True)
+    _to_stderr("\n".join([line, *table, ""]))
 
 
 def print_summary(settings: MasterSettings, run: Run) -> None:
     """Prints the final tables, and the final statistics as JSON where that was asked for."""
-    report = make_report(run)
-    _to_stderr(console.summary(report, width=_width()))
+    report = make_report(run, now_ns=time.monotonic_ns())
+    _to_stderr("\n".join(console.summary(report, width=_name_width())))
     if settings.json:
-        print(statistics_json(report), flush=True)
+        print(stats_json(report), flush=True)
 
 
-def _width() -> int:
-    return shutil.get_terminal_size((FALLBACK_WIDTH, 24)).columns
+def _name_width() -> int:
+    if not sys.stderr.isatty():
+        return console.name_width(NO_TERMINAL_COLUMNS)
+    return console.name_width(os.get_terminal_size(sys.stderr.fileno()).columns)
 
 
 def _to_stderr(text: str) -> None:

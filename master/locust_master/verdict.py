@@ -1,8 +1,8 @@
-"""The exit code of a master, from what its run came to. Pure."""
+"""Which exit code a run comes to. Pure; the numbers and their order are those of `ExitCode`."""
 
 from __future__ import annotations
 
-from locust_protocol.process.exit_codes import ExitCode
+from locust_protocol.process.exit_codes import ExitCode, worst
 
 
 def exit_code(
@@ -14,15 +14,19 @@ def exit_code(
     output_failed: bool,
     process_exit_code: int | None,
 ) -> int:
-    """Returns the exit code of a run that ended.
+    """Returns the exit code.
 
-    A result that could not be written comes before lost load, and both before what the locustfile set
-    (`process_exit_code`, None when it set nothing); failed requests and raised tasks come last.
+    `exit_code_on_error` replaces 1 for failed requests and exceptions; `process_exit_code`, set by the
+    locustfile, wins over that, 0 included, as its author means it to. What is worse wins over both.
     """
+    codes = [ExitCode.OK]
     if output_failed:
-        return int(ExitCode.OUTPUT)
+        codes.append(ExitCode.OUTPUT)
     if degraded:
-        return int(ExitCode.DEGRADED)
+        codes.append(ExitCode.DEGRADED)
+    gravest = worst(codes)
+    if gravest is not ExitCode.OK:
+        return gravest.value
     if process_exit_code is not None:
         return process_exit_code
-    return exit_code_on_error if failures or exceptions else int(ExitCode.OK)
+    return exit_code_on_error if failures or exceptions else ExitCode.OK.value

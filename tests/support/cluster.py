@@ -145,12 +145,17 @@ class Cluster:
         self.client = Client(self.port)
 
     def __enter__(self) -> Self:
-        self._stack.callback(self.client.close)
-        self._stack.enter_context(self.master)
-        self.master.wait_for_line(r"master listens on", deadline_s=START_DEADLINE_S)
-        for _ in range(self._first_workers):
-            self.add_worker()
-        self.client.wait_workers(self._first_workers)
+        try:
+            self._stack.callback(self.client.close)
+            self._stack.enter_context(self.master)
+            self.master.wait_for_line(r"master listens on", deadline_s=START_DEADLINE_S)
+            for _ in range(self._first_workers):
+                self.add_worker()
+            self.client.wait_workers(self._first_workers)
+        except BaseException as error:
+            error.add_note(self.master.describe())
+            self._stack.close()
+            raise
         return self
 
     def __exit__(

@@ -367,3 +367,12 @@ async def test_newest_event_stands_above_the_keys() -> None:
         )
         master.push(Snapshot(master_epoch=7, generation=5, run=running_snapshot().run, events=[mark]))
         await wait_for_text(pilot, "00:03:13 mark: v2 (by tui@ann)")
+
+
+async def test_keys_typed_at_once_reach_their_fields() -> None:
+    """Over a slow line a whole form arrives in one piece."""
+    async with screens_on(ready_snapshot()) as (master, pilot):
+        await wait_for_text(pilot, "Enter starts")
+        await pilot.press(*"40", "tab", *"20", "enter")
+        await wait_until_asked(master.started, pilot)
+        assert (master.started[0].options.users, master.started[0].options.spawn_rate) == (40, 20.0)

@@ -31,7 +31,11 @@ class LocustTui(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c,ctrl+q", "leave", "Leave", show=False, priority=True, tooltip="leave this screen"),
         Binding("ctrl+p", "command_palette", "Palette", show=False, tooltip="themes, screenshot, keys"),
-        Binding("tab", "app.focus_next", "Next", show=False, tooltip="go to the next part of the screen"),
+        # With priority, or keys that were typed right behind it would still reach the field before.
+        Binding("tab", "app.focus_next", "Next", show=False, priority=True, tooltip="next part or field"),
+        Binding(
+            "shift+tab", "app.focus_previous", "Back", show=False, priority=True, tooltip="the one before"
+        ),
     ]
 
     def __init__(self, target: str) -> None:

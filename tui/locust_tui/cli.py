@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 ONCE_TIMEOUT_S = 10.0
 """Seconds that `--once` waits for a master."""
 
+TO_EMPTY_LINE = "\r\x1b[K"
+"""Back to the start of the line, and what stood on it erased."""
+
 MIN_TEXT_CELLS = 120
 """Cells of a line of `--once` at least: a pipe has no width, and a log is read on wider screens."""
 
@@ -71,12 +74,12 @@ async def _fetch(target: str) -> Snapshot:
 
 
 def _show_screens(target: str) -> int:
-    print(f"connecting to {target}", end="\r", flush=True)
+    print(f"connecting to {target}", end="", flush=True)
     from locust_tui.app import LocustTui
 
     app = LocustTui(target)
     app.run()
-    print(_farewell(app.session))
+    print(f"{TO_EMPTY_LINE}{_farewell(app.session)}")
     return app.return_code or ExitCode.OK
 
 
@@ -87,4 +90,4 @@ def _farewell(session: Session) -> str:
         return f"left {session.target}"
     host, _, port = session.target.rpartition(":")
     back = f"locust-tui --master-host {host.strip('[]')} --master-port {port}"
-    return f"left; the run goes on with {count(session.picture.run.users)} users. Back to it: {back}"
+    return f"left; the run goes on with {count(session.picture.run.users)} users\nback to it: {back}"

@@ -1,148 +1,169 @@
-"""Tables for a terminal, as Locust's users read them. Pure: returns text, prints nothing."""
+"""The report as tables of text, with the columns that Locust's users read. Makes lines, prints none. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from locust_master.outputs.plain_text import printable
-from locust_master.outputs.report import PERCENTILES, Report, Row
-from locust_protocol.process.timespan import format_duration
+from locust_master.merging.history import SHARES
+from locust_master.outputs.report import FinalReport, ReportRow
+from locust_master.outputs.text import plain
+from locust_protocol.v1 import report_pb2
 
-MIN_NAME_WIDTH = 20
 TYPE_WIDTH = 8
-PERCENTILE_WIDTH = 8
-WIDTH_WITHOUT_NAME = 86
-"""Columns of the statistics table beside the name."""
+MAX_NAME_WIDTH = 76
+MIN_NAME_WIDTH = 20
+FIGURES_WIDTH = 84
+"""Cells of all columns but the name."""
 
-MAX_WIDTH = 160
-"""Columns that a table takes at most, however wide the terminal is."""
+ORIGINS = {
+    report_pb2.ERROR_ORIGIN_GENERATOR: "[generator] ",
+    report_pb2.ERROR_ORIGIN_SCRIPT: "[locustfile] ",
+}
+"""What stands before an error that is not the target's."""
 
 
-def progress_line(*, state: str, users: int, target_users: int, elapsed_s: float, total: Row) -> str:
-    """Returns one line that says how a run goes."""
+def name_width(columns: int | None) -> int:
+    """Returns the width of the name column on a terminal of so many columns; None: no terminal."""
+    if columns is None:
+        return MAX_NAME_WIDTH
+    return max(MIN_NAME_WIDTH, min(columns - FIGURES_WIDTH, MAX_NAME_WIDTH))
+
+
+def progress_line(report: FinalReport, *, state: str, users: int, target_users: int, workers: int) -> str:
+    """Returns one line on how the run goes."""
+    total = report.aggregated
+    p95_us = total.quantiles_us[SHARES.index(0.95)]
     return (
-        f"{format_duration(elapsed_s)} {state.upper()} {users}/{target_users} users, "
-        f"{total.current_requests_per_s:.1f} req/s, {total.requests} requests, "
-        f"{total.failures} failures ({total.failure_share:.2%}), "
-        f"median {_ms(total.median_ms)} ms, 95% {_ms(total.percentiles_ms[5])} ms"
+        f"{clock(report.elapsed_ms)} {state}: {users} of {target_users} users on {workers} worker(s), "
+        f"{total.current_rps:.1f} req/s, {total.current_failures_per_second:.1f} failures/s, "
+        f"{total.requests} requests, {total.failures} failed, p95 {_ms(p95_us)} ms"
     )
 
 
-def statistics_table(report: Report, *, width: int, is_current: bool) -> str:
-    """Returns the statistics by request name, with rates of the last seconds (`is_current`) or of the run."""
-    name_width = max(MIN_NAME_WIDTH, min(width, MAX_WIDTH) - WIDTH_WITHOUT_NAME)
-    head = (
-        f"{'Type':<{TYPE_WIDTH}} {'Name':<{name_width}} {'# reqs':>8} {'# fails':>14} |"
-        f"{'Avg':>8} {'Min':>7} {'Max':>8} {'Med':>8} |{'req/s':>9} {'failures/s':>11}"
+def statistics_table(report: FinalReport, *, width: int = MAX_NAME_WIDTH, current: bool) -> list[str]:
+    """Returns the table of requests; rates of the last seconds when `current`, else of the whole run."""
+    title = _statistics_cells(
+        width, "Type", "Name", "# reqs", "# fails", "Avg", "Min", "Max", "Med", "req/s", "failures/s"
     )
-    rule = _rule(name_width)
-    lines = [head, rule]
-    lines += [_statistics_line(row, name_width, is_current=is_current) for row in report.rows]
-    return "\n".join([*lines, rule, _statistics_line(report.total, name_width, is_current=is_current), ""])
+    rule = "|".join("-" * cells for cells in (TYPE_WIDTH, width, 7, 13, 7, 7, 7, 7, 8, 11))
+    rows = [_statistics_row(row, width, current=current) for row in report.rows]
+    return [title, rule, *rows, rule, _statistics_row(report.aggregated, width, current=current)]
 
 
-def _rule(name_width: int) -> str:
-    left = TYPE_WIDTH + name_width + 26
-    return f"{'-' * left}|{'-' * 35}|{'-' * 21}"
+def percentile_table(report: FinalReport, *, width: int = MAX_NAME_WIDTH) -> list[str]:
+    """Returns the table of percentiles, rows without a response time left out."""
+    titles = [f"{round(share * 100, 6):g}%" for share in SHARES]
+    title = _percentile_cells(width, "Type", "Name", titles, "# reqs")
+    rule = "|".join("-" * cells for cells in (TYPE_WIDTH, width, *[8] * len(SHARES), 8))
+    rows = [_percentile_row(row, width) for row in report.rows if row.timed.count]
+    lines = ["Response time percentiles (ms, within 0.1 %)", title, rule, *rows, rule]
+    if report.aggregated.timed.count:
+        lines.append(_percentile_row(report.aggregated, width))
+    return lines
 
 
-def _statistics_line(row: Row, name_width: int, *, is_current: bool) -> str:
-    rates = (
-        (row.current_requests_per_s, row.current_failures_per_s)
-        if is_current
-        else (row.requests_per_s, row.failures_per_s)
-    )
-    fails = f"{row.failures}({row.failure_share:.2%})"
-    return (
-        f"{_cut(row.request_type, TYPE_WIDTH):<{TYPE_WIDTH}} {_cut(row.name, name_width):<{name_width}} "
-        f"{row.requests:>8} {fails:>14} |"
-        f"{_ms(row.mean_ms):>8} {_ms(row.min_ms):>7} {_ms(row.max_ms):>8} {_ms(row.median_ms):>8} |"
-        f"{rates[0]:>9.2f} {rates[1]:>11.2f}"
-    )
-
-
-def percentile_table(report: Report, *, width: int) -> str:
-    """Returns response times by percentile."""
-    columns = len(PERCENTILES) * (PERCENTILE_WIDTH + 1) + 10
-    name_width = max(MIN_NAME_WIDTH, min(width, MAX_WIDTH) - columns - TYPE_WIDTH - 1)
-    shares = " ".join(f"{share_text(share):>{PERCENTILE_WIDTH}}" for share in PERCENTILES)
-    head = f"{'Type':<{TYPE_WIDTH}} {'Name':<{name_width}} {shares} {'# reqs':>8}"
-    lines = [
-        f"{_cut(row.request_type, TYPE_WIDTH):<{TYPE_WIDTH}} {_cut(row.name, name_width):<{name_width}} "
-        + " ".join(f"{_ms(value):>{PERCENTILE_WIDTH}}" for value in row.percentiles_ms)
-        + f" {row.requests:>8}"
-        for row in (*report.rows, report.total)
-    ]
-    rule = "-" * len(head)
-    return "\n".join(
-        ["Response time percentiles in ms (within 0.1 %)", head, rule, *lines[:-1], rule, lines[-1], ""]
-    )
-
-
-def share_text(share: float) -> str:
-    """Returns a percentile's heading: 0.999 is "99.9%"."""
-    return f"{share * 100:.10g}%"
-
-
-def error_table(report: Report) -> str:
-    """Returns the failures, empty when there are none."""
+def error_report(report: FinalReport) -> list[str]:
+    """Returns the list of failures; no line when there are none."""
     if not report.failures:
-        return ""
-    lines = [
-        f"{failure.count:<18} {printable(f'{failure.request_type} {failure.name}: {failure.message}')}"
-        for failure in sorted(report.failures, key=lambda failure: -failure.count)
+        return []
+    rule = f"{'-' * 18}|{'-' * 91}"
+    rows = [
+        f"{each.count:<18} {ORIGINS.get(each.origin, '')}"
+        f"{plain(_joined(each.request_type, each.name))}: {plain(each.message)}"
+        for each in report.failures
     ]
-    return _listing("Error report", "# occurrences      Error", lines)
+    return ["Error report", f"{'# occurrences':<18} Error", rule, *rows, rule]
 
 
-def exception_table(report: Report) -> str:
-    """Returns the exceptions of user code with their tracebacks, empty when there are none."""
+def exception_report(report: FinalReport) -> list[str]:
+    """Returns the list of exceptions of user code; no line when there are none."""
     if not report.exceptions:
-        return ""
-    lines: list[str] = []
-    for exception in sorted(report.exceptions, key=lambda exception: -exception.count):
-        lines.append(f"{exception.count:<18} {printable(exception.message)}")
-        lines += [f"{'':<18} {_indented(line)}" for line in exception.traceback.splitlines()]
-    return _listing("Exceptions of the locustfile", "# occurrences      Message", lines)
+        return []
+    rule = f"{'-' * 18}|{'-' * 91}"
+    rows = []
+    for each in report.exceptions:
+        last = each.traceback.strip().rsplit("\n", 1)[-1]
+        rows.append(f"{each.count:<18} {plain(last or each.message)} (on {plain(', '.join(each.workers))})")
+    return ["Exceptions", f"{'# occurrences':<18} Exception", rule, *rows, rule]
 
 
-def _indented(line: str) -> str:
-    text = line.lstrip(" ")
-    return " " * (len(line) - len(text)) + printable(text)
-
-
-def _listing(title: str, head: str, lines: Sequence[str]) -> str:
-    rule = "-" * 100
-    return "\n".join([title, head, rule, *lines, rule, ""])
-
-
-def closing_lines(report: Report) -> str:
-    """Returns what the numbers leave out: interrupted requests and losses, empty when there is nothing."""
+def remarks(report: FinalReport) -> list[str]:
+    """Returns what a reader must know about the numbers: interrupted requests, losses, a full generator."""
     lines = []
     if report.interrupted:
-        lines.append(f"{report.interrupted} requests were cut off by the stop; they are in no number above.")
-    lines += [f"DEGRADED: {sentence}" for sentence in report.lost]
-    return "\n".join([*lines, ""]) if lines else ""
+        lines.append(
+            f"Interrupted: {report.interrupted} requests were on the wire when the users were stopped; "
+            "the target may have counted them, the tables do not"
+        )
+    lines += [f"Degraded: {plain(sentence)}" for sentence in report.losses]
+    lines += [f"Generator-bound: {plain(sentence)}" for sentence in report.generator]
+    return lines
 
 
-def summary(report: Report, *, width: int) -> str:
-    """Returns everything that is shown at the end of a run."""
-    parts = (
-        statistics_table(report, width=width, is_current=False),
+def summary(report: FinalReport, *, width: int = MAX_NAME_WIDTH) -> list[str]:
+    """Returns all of the report, parts separated by empty lines."""
+    parts = [
+        statistics_table(report, width=width, current=False),
         percentile_table(report, width=width),
-        error_table(report),
-        exception_table(report),
-        closing_lines(report),
+        error_report(report),
+        exception_report(report),
+        remarks(report),
+    ]
+    return [line for part in parts if part for line in (*part, "")]
+
+
+def clock(elapsed_ms: int) -> str:
+    """Returns a run time as 01:02:03."""
+    minutes, seconds = divmod(elapsed_ms // 1_000, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02d}:{minutes:02d}:{seconds:02d}"
+
+
+def _statistics_row(row: ReportRow, width: int, *, current: bool) -> str:
+    rps = row.current_rps if current else row.total_rps
+    failures_per_second = row.current_failures_per_second if current else row.total_failures_per_second
+    return _statistics_cells(
+        width,
+        plain(row.request_type),
+        plain(row.name),
+        str(row.requests),
+        f"{row.failures}({row.failure_share * 100:.2f}%)",
+        _ms(row.mean_us),
+        _ms(row.timed.min_us),
+        _ms(row.timed.max_us),
+        _ms(row.median_us),
+        f"{rps:.2f}",
+        f"{failures_per_second:.2f}",
     )
-    return "\n".join(part for part in parts if part)
 
 
-def _ms(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+def _statistics_cells(width: int, request_type: str, name: str, *figures: str) -> str:
+    requests, failures, mean, low, high, median, rps, failures_per_second = figures
+    return (
+        f"{request_type:<{TYPE_WIDTH}} {_cut(name, width):<{width}} {requests:>7} {failures:>12} |"
+        f"{mean:>7} {low:>7} {high:>7} {median:>6} | {rps:>7} {failures_per_second:>11}"
+    )
 
 
-def _cut(text: str, width: int) -> str:
-    text = printable(text)
-    return text if len(text) <= width else f"{text[: width - 1]}…"
+def _percentile_row(row: ReportRow, width: int) -> str:
+    values = [_ms(value) for value in row.quantiles_us]
+    return _percentile_cells(width, plain(row.request_type), plain(row.name), values, str(row.requests))
+
+
+def _percentile_cells(width: int, request_type: str, name: str, values: Sequence[str], requests: str) -> str:
+    cells = " ".join(f"{value:>8}" for value in values)
+    return f"{request_type:<{TYPE_WIDTH}} {_cut(name, width):<{width}} {cells} {requests:>8}"
+
+
+def _ms(value_us: float | None) -> str:
+    """Whole milliseconds, as Locust's users know them; a tenth where whole ones say nothing."""
+    value_ms = (value_us or 0.0) / 1_000
+    return f"{value_ms:.1f}" if 0 < value_ms < 9.95 else f"{value_ms:.0f}"
+
+
+def _joined(request_type: str, name: str) -> str:
+    return f"{request_type} {name}".strip()
+
+
+def _cut(name: str, width: int) -> str:
+    return name if len(name) <= width else name[: width - 1] + "…"

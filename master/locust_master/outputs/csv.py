@@ -1,4 +1,8 @@
-"""Locust's CSV tables: its columns, its order. Pure."""
+"""Locust's four tables as CSV: statistics, failures, exceptions, history. Pure.
+
+Columns and their order are Locust's. Times are in ms. Text from outside is escaped, so that opening a file
+in a spreadsheet runs nothing.
+"""
 
 from __future__ import annotations
 
@@ -7,116 +11,139 @@ import io
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from locust_master.merging.history import Figures, Second
-from locust_master.outputs.console import share_text
-from locust_master.outputs.plain_text import cell, printable
-from locust_master.outputs.report import PERCENTILES, Report, Row
+from locust_master.merging.history import SHARES
+from locust_master.outputs.report import AGGREGATED, FinalReport, ReportRow, ReportSecond
+from locust_master.outputs.text import spreadsheet_cell
 
-_SHARES = tuple(share_text(share) for share in PERCENTILES)
-
-STATS_HEAD = (
-    *("Type", "Name", "Request Count", "Failure Count", "Median Response Time", "Average Response Time"),
-    *("Min Response Time", "Max Response Time", "Average Content Size", "Requests/s", "Failures/s"),
-    *_SHARES,
-)
-FAILURES_HEAD = ("Method", "Name", "Error", "Occurrences", "First Seen", "Last Seen")
-EXCEPTIONS_HEAD = ("Count", "Message", "Traceback", "Nodes")
-HISTORY_HEAD = (
-    *("Timestamp", "User Count", "Type", "Name", "Requests/s", "Failures/s"),
-    *_SHARES,
-    *("Total Request Count", "Total Failure Count", "Total Median Response Time"),
-    *("Total Average Response Time", "Total Min Response Time", "Total Max Response Time"),
-    "Total Average Content Size",
-)
 NOT_AVAILABLE = "N/A"
 
+PERCENTILES = tuple(f"{round(share * 100, 6):g}%" for share in SHARES)
 
-def stats_csv(report: Report) -> str:
-    """Returns the statistics by request name; the last row is all together."""
-    return _table(STATS_HEAD, (_stats_row(row) for row in (*report.rows, report.total)))
+STATS_COLUMNS = (
+    "Type",
+    "Name",
+    "Request Count",
+    "Failure Count",
+    "Median Response Time",
+    "Average Response Time",
+    "Min Response Time",
+    "Max Response Time",
+    "Average Content Size",
+    "Requests/s",
+    "Failures/s",
+    *PERCENTILES,
+)
+FAILURES_COLUMNS = ("Method", "Name", "Error", "Occurrences", "First Seen", "Last Seen")
+EXCEPTIONS_COLUMNS = ("Count", "Message", "Traceback", "Nodes")
+HISTORY_COLUMNS = (
+    "Timestamp",
+    "User Count",
+    "Type",
+    "Name",
+    "Requests/s",
+    "Failures/s",
+    *PERCENTILES,
+    "Total Request Count",
+    "Total Failure Count",
+    "Total Median Response Time",
+    "Total Average Response Time",
+    "Total Min Response Time",
+    "Total Max Response Time",
+    "Total Average Content Size",
+)
+
+Cell = str | int | float
 
 
-def _stats_row(row: Row) -> list[object]:
-    return [
-        cell(printable(row.request_type)),
-        cell(printable(row.name)),
+def stats_csv(report: FinalReport) -> str:
+    """Returns the statistics, the aggregated row last."""
+    return _table(STATS_COLUMNS, map(_stats_row, (*report.rows, report.aggregated)))
+
+
+def failures_csv(report: FinalReport) -> str:
+    """Returns the failures; moments in UTC."""
+    return _table(
+        FAILURES_COLUMNS,
+        (
+            (
+                each.request_type,
+                each.name,
+                each.message,
+                each.count,
+                _moment(report.wall_s(each.first_ms)),
+                _moment(report.wall_s(each.last_ms)),
+            )
+            for each in report.failures
+        ),
+    )
+
+
+def exceptions_csv(report: FinalReport) -> str:
+    """Returns the exceptions of user code."""
+    return _table(
+        EXCEPTIONS_COLUMNS,
+        ((each.count, each.message, each.traceback, ", ".join(each.workers)) for each in report.exceptions),
+    )
+
+
+def history_csv(report: FinalReport) -> str:
+    """Returns the run second by second; percentiles are those of the second, totals those up to its end."""
+    return _table(HISTORY_COLUMNS, (_history_row(report, second) for second in report.seconds))
+
+
+def _stats_row(row: ReportRow) -> Sequence[Cell]:
+    return (
+        row.request_type,
+        row.name,
         row.requests,
         row.failures,
-        *(_number(value) for value in (row.median_ms, row.mean_ms, row.min_ms, row.max_ms)),
-        row.mean_bytes,
-        row.requests_per_s,
-        row.failures_per_s,
-        *(_number(value) for value in row.percentiles_ms),
-    ]
-
-
-def failures_csv(report: Report) -> str:
-    """Returns the failures."""
-    rows = (
-        [
-            cell(printable(failure.request_type)),
-            cell(printable(failure.name)),
-            cell(printable(failure.message)),
-            failure.count,
-            _moment(report.started_wall_ms + failure.first_ms),
-            _moment(report.started_wall_ms + failure.last_ms),
-        ]
-        for failure in report.failures
+        _ms(row.median_us),
+        _ms(row.mean_us),
+        _ms(row.timed.min_us),
+        _ms(row.timed.max_us),
+        round(row.mean_bytes, 3),
+        round(row.total_rps, 6),
+        round(row.total_failures_per_second, 6),
+        *_percentiles(row.quantiles_us),
     )
-    return _table(FAILURES_HEAD, rows)
 
 
-def exceptions_csv(report: Report) -> str:
-    """Returns the exceptions of user code."""
-    rows = (
-        [
-            exception.count,
-            cell(printable(exception.message)),
-            cell(exception.traceback),
-            cell(", ".join(exception.workers)),
-        ]
-        for exception in report.exceptions
-    )
-    return _table(EXCEPTIONS_HEAD, rows)
-
-
-def history_csv(report: Report) -> str:
-    """Returns the run second by second; percentiles are those of the second."""
-    rows = (_history_row(second, until, report.started_wall_ms) for second, until in report.history)
-    return _table(HISTORY_HEAD, rows)
-
-
-def _history_row(second: Second, until: Figures, started_wall_ms: int) -> list[object]:
-    values = second.quantiles_us()
-    return [
-        (started_wall_ms + second.start_ms) // 1_000,
+def _history_row(report: FinalReport, second: ReportSecond) -> Sequence[Cell]:
+    total = second.until_end
+    return (
+        int(report.wall_s(second.start_ms)),
         second.users,
         "",
-        "Aggregated",
+        AGGREGATED,
         second.requests,
         second.failures,
-        *(_number(None if share not in values else values[share] / 1_000) for share in PERCENTILES),
-        until.requests,
-        until.failures,
-        _number(None if until.median_us is None else until.median_us / 1_000),
-        _number(None if until.mean_us is None else until.mean_us / 1_000),
-        until.min_us / 1_000,
-        until.max_us / 1_000,
-        until.response_bytes / until.requests if until.requests else 0,
-    ]
+        *_percentiles(second.quantiles_us),
+        total.requests,
+        total.failures,
+        _ms(total.median_us),
+        _ms(total.mean_us),
+        _ms(total.min_us),
+        _ms(total.max_us),
+        round(total.response_bytes / total.requests, 3) if total.requests else 0,
+    )
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(head)
-    writer.writerows(rows)
-    return text.getvalue()
+def _percentiles(values_us: Sequence[float | None]) -> list[Cell]:
+    return [NOT_AVAILABLE if value is None else _ms(value) for value in values_us]
 
 
-def _number(value: float | None) -> object:
-    return NOT_AVAILABLE if value is None else value
+def _ms(value_us: float | None) -> float:
+    return round((value_us or 0.0) / 1_000, 3)
 
 
-def _moment(wall_ms: int) -> str:
-    return datetime.fromtimestamp(wall_ms / 1_000, UTC).isoformat(timespec="milliseconds")
+def _moment(wall_s: float) -> str:
+    return f"{datetime.fromtimestamp(wall_s, tz=UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([spreadsheet_cell(cell) if isinstance(cell, str) else cell for cell in row])
+    return out.getvalue()

@@ -1,38 +1,49 @@
-"""Locust's `--json`: the list of statistics entries, without the total. Pure."""
+"""Locust's list of statistics entries as JSON: what `--json` prints and scripts read. Pure."""
 
 from __future__ import annotations
 
 import json
+from typing import Any
 
-from locust_master.outputs.report import Report, Row
+from locust_master.outputs.report import FinalReport, ReportRow
+from locust_protocol.histogram import bucket_midpoint_us
 
-
-def statistics_json(report: Report) -> str:
-    """Returns the document; times in ms, seconds and timestamps on the wall clock of the run's start."""
-    entries = [_entry(row, report.started_wall_ms) for row in report.rows]
-    return json.dumps(entries, indent=4, ensure_ascii=False)
+SECOND_MS = 1_000
 
 
-def _entry(row: Row, started_wall_ms: int) -> dict[str, object]:
-    started_s = started_wall_ms // 1_000
+def stats_json(report: FinalReport) -> str:
+    """Returns the entries, one a request name, without the aggregated row; times in ms, moments in s."""
+    return json.dumps([_entry(report, row) for row in report.rows], indent=4)
+
+
+def _entry(report: FinalReport, row: ReportRow) -> dict[str, Any]:
+    timed = row.timed
     return {
         "name": row.name,
         "method": row.request_type,
-        "last_request_timestamp": (started_wall_ms + row.last_ms) / 1_000,
-        "start_time": (started_wall_ms + row.first_ms) / 1_000,
+        "last_request_timestamp": None if row.last_ms is None else report.wall_s(row.last_ms),
+        "start_time": report.wall_s(row.first_ms or 0),
         "num_requests": row.requests,
         "num_none_requests": row.untimed,
         "num_failures": row.failures,
-        "num_interrupted": row.interrupted,
-        "total_response_time": row.total_ms,
-        "max_response_time": row.max_ms or 0,
-        "min_response_time": row.min_ms,
-        "total_content_length": row.content_bytes,
-        "response_times": {f"{time_us / 1_000:g}": count for time_us, count in sorted(row.times_us.items())},
-        "num_reqs_per_sec": _by_wall_second(row.requests_by_second, started_s),
-        "num_fail_per_sec": _by_wall_second(row.failures_by_second, started_s),
+        "total_response_time": timed.total_us / 1_000,
+        "max_response_time": timed.max_us / 1_000,
+        "min_response_time": timed.min_us / 1_000 if timed.count else None,
+        "total_content_length": row.response_bytes,
+        "response_times": _response_times(row),
+        "num_reqs_per_sec": _by_wall_second(report, row.requests_by_second),
+        "num_fail_per_sec": _by_wall_second(report, row.failures_by_second),
     }
 
 
-def _by_wall_second(counts: dict[int, int], started_s: int) -> dict[str, int]:
-    return {str(started_s + second): count for second, count in counts.items()}
+def _response_times(row: ReportRow) -> dict[str, int]:
+    """Counts by response time in whole milliseconds."""
+    counts: dict[int, int] = {}
+    for bucket, count in sorted(row.timed.counts.items()):
+        value_ms = round(bucket_midpoint_us(bucket) / 1_000)
+        counts[value_ms] = counts.get(value_ms, 0) + count
+    return {str(value_ms): count for value_ms, count in counts.items()}
+
+
+def _by_wall_second(report: FinalReport, counts: dict[int, int]) -> dict[str, int]:
+    return {str(int(report.wall_s(second * SECOND_MS))): count for second, count in counts.items()}

@@ -1,79 +1,83 @@
-"""The one report that every format shows: a run's numbers at one moment, in the units of Locust's users.
+"""The one report of a run that every format shows: rows, failures, exceptions, seconds, and what is amiss.
 
-Pure. It must never format: how a number looks is each format's own.
+All formats are written from it, so that no two of them disagree. Times of requests are in µs here; formats
+turn them into the milliseconds that users know. Pure.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from locust_master.merging.history import Figures, Second
+from locust_master.merging.history import SHARES, Figures, Second
 from locust_master.merging.series import SeriesTotals
+from locust_master.merging.totals import RunTotals
 from locust_master.run import Run
 from locust_master.run_summary import loss_sentences
-from locust_protocol.histogram import bucket_midpoint_us
+from locust_protocol.histogram import Histogram
+from locust_protocol.v1 import report_pb2
 
-PERCENTILES = (0.5, 0.66, 0.75, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999, 0.9999, 1.0)
-"""Shares that tables show, as Locust's do."""
+AGGREGATED = "Aggregated"
+"""Name of the row over all requests."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One request name, or all together. Times in ms, None where no request had one; sizes in bytes."""
+class ReportRow:
+    """Statistics of one series; seconds count from the run's start, `quantiles_us` goes with SHARES."""
 
     request_type: str
     name: str
     requests: int
     failures: int
     untimed: int
-    interrupted: int
-    mean_ms: float | None
-    min_ms: float | None
-    max_ms: float | None
-    total_ms: float
-    percentiles_ms: tuple[float | None, ...]
-    content_bytes: int
-    requests_per_s: float
-    failures_per_s: float
-    current_requests_per_s: float
-    current_failures_per_s: float
-    first_ms: int
-    last_ms: int
-    requests_by_second: dict[int, int]
-    failures_by_second: dict[int, int]
-    times_us: dict[float, int]
-
-    @property
-    def median_ms(self) -> float | None:
-        """The 50th percentile."""
-        return self.percentiles_ms[0]
-
-    @property
-    def mean_bytes(self) -> float:
-        """Mean size of a response body."""
-        return self.content_bytes / self.requests if self.requests else 0.0
+    response_bytes: int
+    timed: Histogram
+    quantiles_us: tuple[float | None, ...]
+    current_rps: float
+    current_failures_per_second: float
+    total_rps: float
+    total_failures_per_second: float
+    first_ms: int | None
+    last_ms: int | None
+    requests_by_second: dict[int, int] = field(default_factory=dict)
+    failures_by_second: dict[int, int] = field(default_factory=dict)
 
     @property
     def failure_share(self) -> float:
-        """Failed requests as a share from 0 to 1."""
+        """Failed requests among all, from 0 to 1."""
         return self.failures / self.requests if self.requests else 0.0
+
+    @property
+    def median_us(self) -> float:
+        """Median response time; 0 without one."""
+        return self.quantiles_us[0] or 0.0
+
+    @property
+    def mean_us(self) -> float:
+        """Mean response time; 0 without one."""
+        return self.timed.mean_us or 0.0
+
+    @property
+    def mean_bytes(self) -> float:
+        """Mean size of a response body in bytes."""
+        return self.response_bytes / self.requests if self.requests else 0.0
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """One kind of failed request; times on the run's timeline."""
+class ReportFailure:
+    """One kind of failed request."""
 
     request_type: str
     name: str
     message: str
+    origin: report_pb2.ErrorOrigin.ValueType
     count: int
     first_ms: int
     last_ms: int
 
 
 @dataclass(frozen=True, slots=True)
-class UserException:
-    """One kind of exception that user code raised."""
+class ReportException:
+    """One kind of exception of user code."""
 
     message: str
     traceback: str
@@ -82,89 +86,124 @@ class UserException:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """A run's numbers."""
+class ReportSecond:
+    """One second of the run, and all requests up to its end."""
 
-    rows: tuple[Row, ...]
-    total: Row
-    failures: tuple[Failure, ...]
-    exceptions: tuple[UserException, ...]
-    history: tuple[tuple[Second, Figures], ...]
-    interrupted: int
-    lost: tuple[str, ...]
+    start_ms: int
+    users: int
+    requests: int
+    failures: int
+    quantiles_us: tuple[float | None, ...]
+    until_end: Figures
+
+
+@dataclass(frozen=True, slots=True)
+class FinalReport:
+    """A run's report at one moment. `seconds` is empty unless asked for."""
+
     started_wall_ms: int
+    elapsed_ms: int
+    rows: tuple[ReportRow, ...]
+    aggregated: ReportRow
+    failures: tuple[ReportFailure, ...]
+    exceptions: tuple[ReportException, ...]
+    interrupted: int
+    losses: tuple[str, ...]
+    generator: tuple[str, ...]
+    seconds: tuple[ReportSecond, ...] = ()
+
+    def wall_s(self, run_ms: int) -> float:
+        """Seconds since 1970 at a run time in ms; for display."""
+        return (self.started_wall_ms + run_ms) / 1_000
 
 
-def make_report(run: Run) -> Report:
-    """Reads the numbers off a run."""
+def make_report(run: Run, *, now_ns: int, with_seconds: bool = False) -> FinalReport:
+    """Returns the report of a run as it is now; rows in the order of their names."""
     totals = run.totals
-    complete_ms = totals.complete_until_ms()
-    rows = [_row(run, row, complete_ms, _names(run, row)) for row in totals.series if not row.sums.is_empty]
-    return Report(
-        rows=tuple(sorted(rows, key=lambda row: (row.name, row.request_type))),
-        total=_row(run, totals.total, complete_ms, ("", "Aggregated")),
-        failures=tuple(
-            Failure(
-                request_type=row.kind.request_type,
-                name=row.kind.name,
-                message=row.kind.message,
-                count=row.count,
-                first_ms=row.first_ms or 0,
-                last_ms=row.last_ms or 0,
-            )
-            for row in totals.errors
-            if row.count
-        ),
-        exceptions=tuple(
-            UserException(
-                message=row.kind.message,
-                traceback=row.kind.traceback,
-                count=row.count,
-                workers=tuple(sorted(totals.worker_names[key] for key in row.by_worker)),
-            )
-            for row in totals.exceptions
-            if row.count
-        ),
-        history=tuple(totals.history.with_totals()),
-        interrupted=totals.interrupted_count,
-        lost=tuple(loss_sentences(run)),
+    until_ms = totals.complete_until_ms()
+    rows = [
+        _row(totals, row, until_ms, name=row.key.name)
+        for row in totals.series
+        if row.key.kind == report_pb2.SERIES_KIND_REQUEST and row.sums.requests
+    ]
+    rows.sort(key=lambda row: (row.name, row.request_type))
+    return FinalReport(
         started_wall_ms=run.record.started_wall_ms,
+        elapsed_ms=run.now_us(now_ns) // 1_000,
+        rows=tuple(rows),
+        aggregated=_row(totals, totals.total, until_ms, name=AGGREGATED),
+        failures=_failures(totals),
+        exceptions=_exceptions(totals),
+        interrupted=totals.interrupted_count,
+        losses=tuple(loss_sentences(run)),
+        generator=tuple(run.generator.worst_sentences(median_us=run.median_us())),
+        seconds=tuple(_second(*each) for each in totals.history.with_totals()) if with_seconds else (),
     )
 
 
-def _names(run: Run, row: SeriesTotals) -> tuple[str, str]:
-    definition = run.totals.series.definition(row)
-    return definition.request_type, definition.name
-
-
-def _row(run: Run, row: SeriesTotals, complete_ms: int, names: tuple[str, str]) -> Row:
-    sums, timed = row.sums, row.sums.timed()
-    requests_per_s, failures_per_s = run.totals.total_rates(row)
-    current_requests, current_failures = run.totals.current_rates(row, complete_ms)
-    return Row(
-        request_type=names[0],
-        name=names[1],
+def _row(totals: RunTotals, row: SeriesTotals, until_ms: int, *, name: str) -> ReportRow:
+    sums = row.sums
+    rps, failures_per_second = totals.current_rates(row, until_ms)
+    total_rps, total_failures_per_second = totals.total_rates(row)
+    return ReportRow(
+        request_type=row.key.request_type,
+        name=name,
         requests=sums.requests,
         failures=sums.failures,
         untimed=sums.untimed,
-        interrupted=sums.interrupted,
-        mean_ms=_ms(timed.mean_us),
-        min_ms=timed.min_us / 1_000 if timed.count else None,
-        max_ms=timed.max_us / 1_000 if timed.count else None,
-        total_ms=timed.total_us / 1_000,
-        percentiles_ms=tuple(_ms(value) for value in row.quantiles_us(PERCENTILES)),
-        content_bytes=sums.response_bytes,
-        requests_per_s=requests_per_s,
-        failures_per_s=failures_per_s,
-        current_requests_per_s=current_requests,
-        current_failures_per_s=current_failures,
-        first_ms=row.first_ms or 0,
-        last_ms=row.last_ms or 0,
+        response_bytes=sums.response_bytes,
+        timed=sums.timed().copy(),
+        quantiles_us=tuple(row.quantiles_us(SHARES)),
+        current_rps=rps,
+        current_failures_per_second=failures_per_second,
+        total_rps=total_rps,
+        total_failures_per_second=total_failures_per_second,
+        first_ms=row.first_ms,
+        last_ms=row.last_ms,
         requests_by_second=row.timeline.requests(),
         failures_by_second=row.timeline.failures(),
-        times_us={bucket_midpoint_us(bucket): count for bucket, count in timed.counts.items()},
     )
 
 
-def _ms(value_us: float | None) -> float | None:
-    return None if value_us is None else value_us / 1_000
+def _failures(totals: RunTotals) -> tuple[ReportFailure, ...]:
+    found = [
+        ReportFailure(
+            request_type=row.kind.request_type,
+            name=row.kind.name,
+            message=row.kind.message,
+            origin=row.kind.origin,
+            count=row.count,
+            first_ms=row.first_ms or 0,
+            last_ms=row.last_ms or 0,
+        )
+        for row in totals.errors
+        if row.count
+    ]
+    return tuple(sorted(found, key=lambda each: (each.name, each.request_type, each.message)))
+
+
+def _exceptions(totals: RunTotals) -> tuple[ReportException, ...]:
+    names = totals.worker_names
+    found = [
+        ReportException(
+            message=row.kind.message,
+            traceback=row.kind.traceback,
+            count=row.count,
+            workers=tuple(sorted(names[key] for key in row.by_worker)),
+        )
+        for row in totals.exceptions
+        if row.count
+    ]
+    return tuple(sorted(found, key=lambda each: -each.count))
+
+
+def _second(second: Second, until_end: Figures) -> ReportSecond:
+    values = second.quantiles_us()
+    return ReportSecond(
+        start_ms=second.start_ms,
+        users=second.users,
+        requests=second.requests,
+        failures=second.failures,
+        quantiles_us=tuple(values.get(share) for share in SHARES),
+        until_end=until_end,
+    )

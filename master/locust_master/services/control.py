@@ -186,6 +186,6 @@ class ControlService(control_service_pb2_grpc.ControlServiceServicer):
         run = self._cluster.run
         if run is None or (request.run_id and request.run_id != run.record.run_id):
             raise NotHere("no such run is loaded", remedy="export the present run")
-        data = export(run, request.format)
+        data = export(run, request.format, now_ns=time.monotonic_ns())
         for start in range(0, len(data), EXPORT_CHUNK_BYTES):
             yield messages.ExportResponse(data=data[start : start + EXPORT_CHUNK_BYTES])

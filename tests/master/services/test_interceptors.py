@@ -12,6 +12,7 @@ import pytest
 
 from locust_master.bundle import BundleError
 from locust_master.merging.errors import MalformedReport
+from locust_master.outputs.export import UnknownFormat
 from locust_master.refusals import NotHere, NotOnGeneration, Refused, TooMany
 from locust_master.services.interceptors import SERVICES, allows, answers, role_of, status_of, streams
 from locust_protocol.process.errors import OperatorError, UsageError
@@ -88,6 +89,7 @@ STATUSES = [
     (BundleError("x"), grpc.StatusCode.INVALID_ARGUMENT),
     (Refused("x"), grpc.StatusCode.FAILED_PRECONDITION),
     (IncompatibleProtocol("x"), grpc.StatusCode.FAILED_PRECONDITION),
+    (UnknownFormat("x"), grpc.StatusCode.UNIMPLEMENTED),
     (TooMany("x"), grpc.StatusCode.RESOURCE_EXHAUSTED),
     (NotHere("x"), grpc.StatusCode.NOT_FOUND),
     (NotOnGeneration("x"), grpc.StatusCode.ABORTED),

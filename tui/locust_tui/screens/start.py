@@ -58,7 +58,6 @@ class StartScreen(ModalScreen[StartFields | None]):
         Binding("enter", "start", "Start"),
         Binding("escape", "leave", "Leave the form"),
         Binding("space", "none", "Choose a class", show=False),
-        Binding("tab", "app.focus_next", "Next field", show=False),
     ]
 
     def __init__(self, session: Session, remembered: StartFields | None) -> None:

@@ -38,7 +38,9 @@ class FormField(Vertical):
         return self.input.value
 
     def fill(self, value: str) -> None:
-        """Puts a value in, to be replaced by the first key when the cursor is here."""
+        """Puts a value in, unless a person was faster; the first key replaces it when the cursor is here."""
+        if self.input.value != self._value:
+            return
         self.input.value = value
         if self.input.has_focus:
             self.input.select_all()
