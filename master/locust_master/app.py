@@ -71,7 +71,10 @@ async def _live(
     with interrupts(end_at_once) as interrupted:
         if parts.settings.processes is not None:
             worker = await EmbeddedWorker.start(
-                port=parts.port, processes=parts.settings.processes, log_level=parts.settings.log_level
+                host=parts.settings.own_address,
+                port=parts.port,
+                processes=parts.settings.processes,
+                log_level=parts.settings.log_level,
             )
             embedded.append(worker)
             background.append(tasks.create_task(worker.watch(), name="embedded-worker"))

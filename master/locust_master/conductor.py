@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from locust_master.cluster import Cluster, Happening
@@ -52,6 +53,7 @@ class Conductor:
         self.locustfile = locustfile
         self.writer: RunWriter | None = None
         self.process_exit_code: int | None = None
+        self.before_moment: Callable[[], None] = _nothing
         self.run_ended = asyncio.Event()
 
     @property
@@ -230,6 +232,7 @@ class Conductor:
         return run
 
     async def _moment(self, run: Run, moment: link_pb2.RunMoment.ValueType) -> None:
+        self.before_moment()
         done = await self.locustfile.host.run_moment(
             link_pb2.RunPhase(
                 moment=moment,
@@ -245,6 +248,10 @@ class Conductor:
 
     def _note(self, run: Run, kind: snapshot_pb2.RunEventKind.ValueType, text: str, actor: str) -> None:
         run.events.add(kind, text, at_ms=run.now_us(time.monotonic_ns()) // 1_000, actor=actor)
+
+
+def _nothing() -> None:
+    """Stands in until somebody wants to be called before listeners run."""
 
 
 def _goal_text(goal: Goal) -> str:

@@ -24,14 +24,14 @@ class EmbeddedWorker:
         self._process = process
 
     @classmethod
-    async def start(cls, *, port: int, processes: int, log_level: str) -> EmbeddedWorker:
+    async def start(cls, *, host: str, port: int, processes: int, log_level: str) -> EmbeddedWorker:
         """Starts it. It has a process group of its own, so that Ctrl-C reaches the master alone."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "locust_worker.cli",
             "--master-host",
-            "127.0.0.1",
+            host,
             "--master-port",
             str(port),
             "--processes",

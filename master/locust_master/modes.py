@@ -151,6 +151,6 @@ def _say_address(parts: Parts) -> None:
     logger.info("master listens on %s:%d", "*" if host in ("", "0.0.0.0") else host, parts.port)
     if not parts.settings.headless:
         port = "" if parts.port == DEFAULT_PORT else f" --master-port {parts.port}"
-        where = socket.gethostname() if host in ("*", "", "0.0.0.0") else host
+        where = socket.gethostname() if host in ("*", "", "0.0.0.0", "::", "[::]") else host
         logger.info("add workers with `locust-worker --master-host %s%s`", where, port)
         logger.info("control it with `locust-tui --master-host %s%s`", where, port)

@@ -13,6 +13,9 @@ from locust_protocol.process.flags import ParsedFlags
 from locust_protocol.runner.v1 import link_pb2
 from locust_protocol.v1 import assignment_pb2
 
+DEFAULT_MASTER_HOST = "127.0.0.1"
+"""Where `locust-worker` looks for its master when it is not told."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MasterSettings:
@@ -56,9 +59,22 @@ class MasterSettings:
             log_level=self.log_level,
         )
 
+    @property
+    def own_address(self) -> str:
+        """The host by which this machine reaches the master."""
+        host = self.bind_host.strip("[]")
+        if host == "::":
+            return "::1"
+        return DEFAULT_MASTER_HOST if host in ("", "*", "0.0.0.0") else host
+
     def worker_command(self, port: int) -> str:
         """The command that starts a worker for this master, which listens on `port`, on the same machine."""
-        return "locust-worker" + ("" if port == DEFAULT_PORT else f" --master-port {port}")
+        host = self.own_address
+        return (
+            "locust-worker"
+            + ("" if host == DEFAULT_MASTER_HOST else f" --master-host {host}")
+            + ("" if port == DEFAULT_PORT else f" --master-port {port}")
+        )
 
 
 def locustfile_names(value: str) -> tuple[str, ...]:

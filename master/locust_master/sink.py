@@ -41,6 +41,8 @@ class Sink:
     def bind(self, cluster: Cluster, conductor: Conductor) -> None:
         """Says whom to tell."""
         self._cluster, self._conductor = cluster, conductor
+        # Listeners read environment.stats: at the end of a run they must see all of it.
+        conductor.before_moment = self.tell_host_snapshot
 
     # ── from workers ─────────────────────────────────────────────────────────────────────────────────────
 

@@ -72,7 +72,7 @@ def test_master_names_what_is_wrong_and_exits_2(
         ("import nothing_of_that_name\n", ("locustfile.py:1", "nothing_of_that_name")),
         ("x = 1\n\nraise ValueError('boom')\n", ("locustfile.py:3", "boom")),
         ("def f(:\n", ("locustfile.py:1",)),
-        ("x = 1\n", ("no user class", "locustfile.py")),
+        ("x = 1\n", ("no User class", "locustfile.py")),
     ],
 )
 def test_master_names_file_and_line_of_a_bad_locustfile(

@@ -14,6 +14,7 @@ from locust_master.merging.totals import RunTotals
 from locust_master.planning.goal import ClassShare, Goal
 from locust_master.run import Run, RunRecord
 from locust_master.run_options import RunOptions
+from locust_protocol.schedule import Span, UserSchedule, final_users
 from locust_protocol.v1 import (
     assignment_pb2,
     bundle_pb2,
@@ -191,3 +192,45 @@ class Fleet:
         found = [c.assignment for c in self.commands(member) if c.HasField("assignment")]
         assert found, "no assignment waits"
         return found[0]
+
+
+def started(*members: int, **options: float) -> tuple[Fleet, list[Member]]:
+    """A fleet whose run began at run time zero, all assignments taken."""
+    fleet = Fleet()
+    joined = [fleet.join(registration(number)) for number in members]
+    fleet.cluster.begin(make_run(**options))  # type: ignore[arg-type]
+    for member in joined:
+        fleet.commands(member)
+    return fleet, joined
+
+
+def goal_users(assignment: assignment_pb2.Assignment) -> int:
+    """Users in the end of what a worker is told."""
+    return sum(
+        final_users(
+            UserSchedule(
+                goal.user_class,
+                goal.users.base_users,
+                tuple(Span(s.first_due_us, s.interval_us, s.count, s.change) for s in goal.users.spans),
+            )
+        )
+        for goal in assignment.goals
+    )
+
+
+def acknowledged(fleet: Fleet, member: Member) -> list[tuple[bytes, int]]:
+    return [
+        (command.acknowledgement.run_id, command.acknowledgement.sequence)
+        for command in fleet.commands(member)
+        if command.HasField("acknowledgement")
+    ]
+
+
+def requests_counted(fleet: Fleet) -> int:
+    assert fleet.cluster.run is not None
+    return fleet.cluster.run.totals.total.sums.requests
+
+
+def event_kinds(fleet: Fleet) -> list[int]:
+    assert fleet.cluster.run is not None
+    return [event.kind for event in fleet.cluster.run.events.events]

@@ -28,7 +28,7 @@ from locust_protocol.channels import client_options
 from locust_protocol.process.command_line import parse_flags
 from locust_protocol.process.flag_tables import runner_parser
 from locust_protocol.runner.v1 import link_pb2
-from locust_protocol.v1 import assignment_pb2, manifest_pb2
+from locust_protocol.v1 import assignment_pb2, manifest_pb2, snapshot_pb2
 from locust_protocol.v1.control_service_pb2_grpc import ControlServiceStub
 from locust_protocol.v1.master_service_pb2_grpc import MasterServiceStub
 from tests.master.cluster_builders import LEASE_TTL_S, manifest_of, registration, report
@@ -39,6 +39,8 @@ class FakeHost:
     """A script host whose listeners end at once, or when told."""
 
     moments: list[int] = field(default_factory=list)
+    requests_seen: list[int] = field(default_factory=list)
+    snapshot: snapshot_pb2.Snapshot = field(default_factory=snapshot_pb2.Snapshot)
     may_go_on: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
@@ -46,11 +48,15 @@ class FakeHost:
 
     async def run_moment(self, phase: link_pb2.RunPhase) -> link_pb2.RunPhaseDone:
         self.moments.append(phase.moment)
+        self.requests_seen.append(self.snapshot.total.requests)
         await self.may_go_on.wait()
         return link_pb2.RunPhaseDone(moment=phase.moment)
 
     def tell_worker_connected(self, client_id: str, index: int) -> None:
         pass
+
+    def tell_snapshot(self, snapshot: snapshot_pb2.Snapshot) -> None:
+        self.snapshot = snapshot
 
     def tell_message(self, message: object) -> None:
         pass
@@ -153,9 +159,11 @@ async def channel_to(master: Master) -> AsyncIterator[grpc.aio.Channel]:
         yield channel
 
 
-def worker_stub(channel: grpc.aio.Channel) -> MasterServiceStub:
+def worker_stub(channel: grpc.aio.Channel) -> Any:
+    """Untyped: the stub's types are those of a blocking channel."""
     return MasterServiceStub(channel)
 
 
-def control_stub(channel: grpc.aio.Channel) -> ControlServiceStub:
+def control_stub(channel: grpc.aio.Channel) -> Any:
+    """Untyped for the same reason."""
     return ControlServiceStub(channel)

@@ -78,6 +78,19 @@ async def test_run_goes_through_its_moments_in_locust_s_order(master: Master) ->
     ]
 
 
+async def test_listeners_see_the_numbers_of_their_moment(master: Master) -> None:
+    """A test_stop listener that checks the statistics must find the last report in them."""
+    member = await started(master)
+    await wait_moments(master, STARTING, SPAWNED)
+    assert master.cluster.run is not None
+    master.deliver(member, master.cluster.run, 1)
+    run = await master.conductor.stop(actor="me")
+    master.deliver(member, run, 2, final=True)
+    async with asyncio.timeout(10):
+        await master.conductor.run_ended.wait()
+    assert master.locustfile.host.requests_seen == [0, 0, 1, 2]
+
+
 async def test_start_is_refused_while_a_run_goes_on(master: Master) -> None:
     """There is one run at a time."""
     await started(master)

@@ -60,7 +60,7 @@ async def test_drained_run_ends_at_once_and_is_told_once() -> None:
     member = fleet.cluster.membership.live()[0]
     fleet.tell(member, report(1, final=True))
     clock.look(fleet.now_ns)
-    assert fleet.cluster.state is RunState.STOPPED
+    assert fleet.cluster.state.value == RunState.STOPPED.value
     clock.look(fleet.now_ns)
     assert fleet.cluster.run is not None
     assert fleet.cluster.run.losses == []

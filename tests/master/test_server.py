@@ -16,7 +16,13 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from locust_master.server import MasterServer, bind_address
 from locust_master.services import interceptors
 from locust_protocol.process.errors import UsageError
-from locust_protocol.v1 import assignment_pb2, bundle_pb2, control_service_pb2, master_service_pb2
+from locust_protocol.v1 import (
+    assignment_pb2,
+    bundle_pb2,
+    control_service_pb2,
+    master_service_pb2,
+    options_pb2,
+)
 from tests.master.cluster_builders import registration, report
 from tests.master.master_builders import Master, channel_to, control_stub, running_master, worker_stub
 from tests.support.wait import wait_until_async
@@ -262,7 +268,7 @@ async def test_call_without_the_role_never_reaches_its_handler(
     master: Master, channel: grpc.aio.Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For every shape of call; the health check needs no credential."""
-    monkeypatch.setattr(interceptors, "allows", lambda role: role == interceptors.options_pb2.ROLE_NONE)
+    monkeypatch.setattr(interceptors, "allows", lambda role: role == options_pb2.ROLE_NONE)
     stub = worker_stub(channel)
     stats = stub.StreamStats(timeout=TIMEOUT_S)
     await stats.write(master_service_pb2.StreamStatsRequest())

@@ -131,3 +131,21 @@ def test_locustfiles_stand_between_commas(value: str, names: tuple[str, ...]) ->
 def test_worker_command_names_the_port_when_it_is_not_the_usual_one(port: int, command: str) -> None:
     """The line can be copied as it is."""
     assert settings().worker_command(port) == command
+
+
+@pytest.mark.parametrize(
+    ("bind_host", "command"),
+    [
+        ("*", "locust-worker"),
+        ("0.0.0.0", "locust-worker"),
+        ("127.0.0.1", "locust-worker"),
+        ("::", "locust-worker --master-host ::1"),
+        ("[::1]", "locust-worker --master-host ::1"),
+        ("10.0.0.5", "locust-worker --master-host 10.0.0.5"),
+    ],
+)
+def test_worker_command_names_the_host_when_the_master_does_not_listen_on_the_usual_one(
+    bind_host: str, command: str
+) -> None:
+    """A master on one address only is not reached by another; the embedded worker uses the same address."""
+    assert settings("--bind-host", bind_host).worker_command(5557) == command

@@ -194,7 +194,7 @@ def history_point(second: int) -> HistoryPoint:
 
 def manifest(*, with_host: bool = True) -> GetManifestResponse:
     """Two classes and the defaults of a command line."""
-    browser = UserClass(name="Browser", weight=3, summary="Looks around")
+    browser = UserClass(name="Browser", weight=3, summary="Looks around", needs_host=True)
     if with_host:
         browser.host = "https://shop.test"
     return GetManifestResponse(

@@ -154,9 +154,8 @@ async def test_screens_come_up_and_leaving_keeps_the_run(tmp_path: Path) -> None
         await terminal.wait_for("GET /search")
         terminal.press("q")
         await asyncio.wait_for(terminal.process.wait(), DEADLINE_S)
-        await terminal.wait_for(
-            "left; the run goes on with 120 users. Back to it: locust-tui --master-host 127.0.0.1"
-        )
+        await terminal.wait_for("left; the run goes on with 120 users")
+        await terminal.wait_for(f"back to it: locust-tui --master-host 127.0.0.1 --master-port {master.port}")
         assert terminal.process.returncode == 0
         assert not master.stopped
 

@@ -109,7 +109,7 @@ async def test_refused_start_shows_the_reason_and_keeps_the_form() -> None:
     """What was typed is not lost."""
     async with screens_on(ready_snapshot(), manifest(with_host=False)) as (master, pilot):
         master.refusals["StartRun"] = (grpc.StatusCode.FAILED_PRECONDITION, "no host: give one with -H")
-        await wait_for_text(pilot, "no class has a host")
+        await wait_for_text(pilot, "a class has no host")
         await type_into(pilot, "#start-users", "7")
         await pilot.press("enter")
         text = await wait_for_text(pilot, "no host: give one with -H")

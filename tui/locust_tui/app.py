@@ -68,6 +68,8 @@ class LocustTui(App[None]):
 
     def _draw(self) -> None:
         self._is_draw_due = False
+        if not self.is_running:  # it is being taken down, part by part
+            return
         for screen in self.screen_stack:
             if isinstance(screen, _Drawn) and screen.is_mounted:
                 screen.draw()

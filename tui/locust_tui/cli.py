@@ -84,10 +84,10 @@ def _show_screens(target: str) -> int:
 
 
 def _farewell(session: Session) -> str:
-    from locust_tui.formats import count
+    from locust_tui.formats import counted
 
     if not session.picture.is_moving:
         return f"left {session.target}"
     host, _, port = session.target.rpartition(":")
     back = f"locust-tui --master-host {host.strip('[]')} --master-port {port}"
-    return f"left; the run goes on with {count(session.picture.run.users)} users\nback to it: {back}"
+    return f"left; the run goes on with {counted(session.picture.run.users, 'user')}\nback to it: {back}"

@@ -64,6 +64,11 @@ def count(number: int, *, width: int | None = None) -> str:
     return _short(float(number))
 
 
+def counted(number: int, noun: str) -> str:
+    """Returns "1 worker" or "1,200 workers", for nouns that take an s."""
+    return f"{count(number)} {noun}" if number == 1 else f"{count(number)} {noun}s"
+
+
 def _short(number: float) -> str:
     for step, letter in _STEPS:
         if number >= step:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from locust_protocol.process.timespan import parse_timespan
 from locust_protocol.v1.control_service_pb2 import GetManifestResponse, RunOptions
 from locust_tui import formats
 
-MAX_USERS = 10_000_000
-"""Users that a form accepts; more is a slip of the finger."""
+MAX_USERS = 1_000_000
+"""Users that a master accepts; more is a slip of the finger."""
 
 
 class Field(enum.Enum):
@@ -82,19 +82,21 @@ def uses_users_and_rate(manifest: GetManifestResponse | None, load_shape: str | 
 
 
 def host_hint(manifest: GetManifestResponse | None) -> str:
-    """Returns what an empty host field means: the hosts of the classes, or that one is needed."""
+    """Returns what an empty host field means: the hosts of the classes, or whether one is needed."""
     if manifest is None:
         return ""
     hosts = list(dict.fromkeys(each.host for each in manifest.manifest.user_classes if each.HasField("host")))
+    if any(each.needs_host and not each.host for each in manifest.manifest.user_classes):
+        return "a class has no host: give one, such as https://shop.test"
     if not hosts:
-        return "no class has a host: give one, such as https://shop.test"
+        return "no class needs one"
     return "as the classes have it: " + formats.plain(", ".join(hosts))
 
 
 def read_start(fields: StartFields, *, manifest: GetManifestResponse | None) -> StartForm:
     """Returns the options that the fields stand for, with a problem for each that is off."""
     problems: dict[Field, str] = {}
-    options = RunOptions(host=fields.host.strip())
+    options = RunOptions(host=fields.host.strip())  # an empty one takes the command line's away
     if uses_users_and_rate(manifest, fields.load_shape):
         users, spawn_rate = _users(fields.users, problems), _spawn_rate(fields.spawn_rate, problems)
         if users is not None:
@@ -106,13 +108,11 @@ def read_start(fields: StartFields, *, manifest: GetManifestResponse | None) -> 
         options.run_time_ms = run_time_ms
     if fields.load_shape is not None:
         options.load_shape = fields.load_shape
-    if not options.host:
-        options.ClearField("host")
     if problem := _host_problem(fields.host):
         problems[Field.HOST] = problem
     if manifest is not None and manifest.manifest.user_classes and not fields.classes:
         problems[Field.CLASSES] = "choose one at least"
-    if manifest is None or len(fields.classes) < len(manifest.manifest.user_classes):
+    if manifest is None or manifest.defaults.user_classes or _are_some(fields.classes, manifest):
         options.user_classes.extend(fields.classes)
     return StartForm(options, problems)
 
@@ -139,14 +139,18 @@ def _initial_shape(defaults: RunOptions, only_shape: str | None) -> str | None:
     return defaults.load_shape if defaults.HasField("load_shape") else only_shape
 
 
+def _are_some(classes: Sequence[str], manifest: GetManifestResponse) -> bool:
+    return len(classes) < len(manifest.manifest.user_classes)
+
+
 def _users(text: str, problems: dict[Field, str]) -> int | None:
     try:
         users = int(text.replace(",", "").replace("_", ""))
     except ValueError:
         problems[Field.USERS] = "a whole number"
         return None
-    if not 1 <= users <= MAX_USERS:
-        problems[Field.USERS] = f"from 1 to {MAX_USERS:,}"
+    if not 0 <= users <= MAX_USERS:
+        problems[Field.USERS] = f"from 0 to {MAX_USERS:,}"
         return None
     return users
 
@@ -181,4 +185,6 @@ def _host_problem(text: str) -> str:
     host = text.strip()
     if any(character.isspace() for character in host):
         return "without spaces"
+    if host and "://" not in host:
+        return "begin it with http:// or https://"
     return ""

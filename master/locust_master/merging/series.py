@@ -20,6 +20,9 @@ from locust_protocol.v1 import report_pb2
 OTHER_ID = 0
 """Number of the row that takes what is over the limit."""
 
+MAX_LABELS = 16
+"""Labels of one series; further ones are left out."""
+
 Labels = tuple[tuple[str, str], ...]
 
 
@@ -130,6 +133,16 @@ class SeriesTable:
             unit=key.unit,
             labels=[report_pb2.Label(key=label, value=value) for label, value in key.labels],
         )
+
+
+def labels_of(definition: report_pb2.SeriesDefinition) -> Labels:
+    """Returns the labels of a definition in the order of their names, texts cut to their limits."""
+    return tuple(
+        sorted(
+            (label.key[:MAX_NAME_CHARS], label.value[:MAX_NAME_CHARS])
+            for label in definition.labels[:MAX_LABELS]
+        )
+    )
 
 
 def series_key(

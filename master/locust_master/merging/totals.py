@@ -18,7 +18,7 @@ from locust_master.merging.errors import MalformedReport
 from locust_master.merging.failures import error_key, error_table, exception_key, exception_table
 from locust_master.merging.history import MAX_DEALT_MS, History
 from locust_master.merging.seconds import SECOND_MS, dealt
-from locust_master.merging.series import OTHER_ID, SeriesKey, SeriesTable, SeriesTotals, series_key
+from locust_master.merging.series import OTHER_ID, SeriesKey, SeriesTable, SeriesTotals, labels_of, series_key
 from locust_master.merging.sums import Counts, Sums
 from locust_master.merging.workers import Contribution, Dictionary, check_definitions
 from locust_protocol.limits import MAX_SERIES_NAMES
@@ -193,8 +193,7 @@ class RunTotals:
         known = worker.dictionary
         for series in report.series:
             if series.labels:
-                labels = tuple(sorted((label.key, label.value) for label in series.labels))
-                known.label_sets[series.label_set_id] = labels
+                known.label_sets[series.label_set_id] = labels_of(series)
             parent_id = known.series[series.parent_id] if series.HasField("parent_id") else None
             key = series_key(series, labels=known.label_sets[series.label_set_id], parent_id=parent_id)
             known.series[series.id] = self.series.number(key)

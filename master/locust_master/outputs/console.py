@@ -12,8 +12,11 @@ from locust_protocol.v1 import report_pb2
 TYPE_WIDTH = 8
 MAX_NAME_WIDTH = 76
 MIN_NAME_WIDTH = 20
-FIGURES_WIDTH = 84
-"""Cells of all columns but the name."""
+FIGURES_WIDTH = 92
+"""Cells of all columns of the statistics but the name; seven digits of requests, all failed, fit theirs."""
+
+PERCENTILES_WIDTH = 117
+"""Cells of all columns of the percentiles but the name."""
 
 ORIGINS = {
     report_pb2.ERROR_ORIGIN_GENERATOR: "[generator] ",
@@ -45,13 +48,17 @@ def statistics_table(report: FinalReport, *, width: int = MAX_NAME_WIDTH, curren
     title = _statistics_cells(
         width, "Type", "Name", "# reqs", "# fails", "Avg", "Min", "Max", "Med", "req/s", "failures/s"
     )
-    rule = "|".join("-" * cells for cells in (TYPE_WIDTH, width, 7, 13, 7, 7, 7, 7, 8, 11))
+    rule = "|".join("-" * cells for cells in (TYPE_WIDTH, width, 8, 17, 7, 7, 7, 8, 10, 11))
     rows = [_statistics_row(row, width, current=current) for row in report.rows]
     return [title, rule, *rows, rule, _statistics_row(report.aggregated, width, current=current)]
 
 
 def percentile_table(report: FinalReport, *, width: int = MAX_NAME_WIDTH) -> list[str]:
-    """Returns the table of percentiles, rows without a response time left out."""
+    """Returns the table of percentiles, as wide as the statistics where its name column can give way.
+
+    Rows without a response time are left out.
+    """
+    width = max(MIN_NAME_WIDTH, width - (PERCENTILES_WIDTH - FIGURES_WIDTH))
     titles = [f"{round(share * 100, 6):g}%" for share in SHARES]
     title = _percentile_cells(width, "Type", "Name", titles, "# reqs")
     rule = "|".join("-" * cells for cells in (TYPE_WIDTH, width, *[8] * len(SHARES), 8))
@@ -140,8 +147,9 @@ def _statistics_row(row: ReportRow, width: int, *, current: bool) -> str:
 def _statistics_cells(width: int, request_type: str, name: str, *figures: str) -> str:
     requests, failures, mean, low, high, median, rps, failures_per_second = figures
     return (
-        f"{request_type:<{TYPE_WIDTH}} {_cut(name, width):<{width}} {requests:>7} {failures:>12} |"
-        f"{mean:>7} {low:>7} {high:>7} {median:>6} | {rps:>7} {failures_per_second:>11}"
+        f"{_cut(request_type, TYPE_WIDTH):<{TYPE_WIDTH}} {_cut(name, width):<{width}} "
+        f"{requests:>8} {failures:>16} |"
+        f"{mean:>7} {low:>7} {high:>7} {median:>7} | {rps:>9} {failures_per_second:>11}"
     )
 
 
@@ -152,7 +160,9 @@ def _percentile_row(row: ReportRow, width: int) -> str:
 
 def _percentile_cells(width: int, request_type: str, name: str, values: Sequence[str], requests: str) -> str:
     cells = " ".join(f"{value:>8}" for value in values)
-    return f"{request_type:<{TYPE_WIDTH}} {_cut(name, width):<{width}} {cells} {requests:>8}"
+    return (
+        f"{_cut(request_type, TYPE_WIDTH):<{TYPE_WIDTH}} {_cut(name, width):<{width}} {cells} {requests:>8}"
+    )
 
 
 def _ms(value_us: float | None) -> str:
@@ -165,5 +175,5 @@ def _joined(request_type: str, name: str) -> str:
     return f"{request_type} {name}".strip()
 
 
-def _cut(name: str, width: int) -> str:
-    return name if len(name) <= width else name[: width - 1] + "…"
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"

@@ -36,8 +36,6 @@ def status_of(error: OperatorError) -> grpc.StatusCode:
         return grpc.StatusCode.NOT_FOUND
     if isinstance(error, UnknownFormat):
         return grpc.StatusCode.UNIMPLEMENTED
-    if isinstance(error, UnknownFormat):
-        return grpc.StatusCode.UNIMPLEMENTED
     if isinstance(error, TooMany):
         return grpc.StatusCode.RESOURCE_EXHAUSTED
     if isinstance(error, Refused | IncompatibleProtocol):

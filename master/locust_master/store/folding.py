@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from locust_master.merging.decoding import decode_histograms, decode_slice
 from locust_master.merging.seconds import SECOND_MS
-from locust_master.merging.series import SeriesTable, series_key
+from locust_master.merging.series import Labels, SeriesTable, labels_of, series_key
 from locust_master.merging.sums import Sums
 from locust_master.merging.workers import add_counts
 from locust_protocol.histogram import PRECISION_BITS, Histogram
@@ -155,7 +155,7 @@ class SecondsFold:
         self._slices: dict[SliceId, SliceContent] = {}
         self._table = table
         self._numbers: dict[bytes, dict[int, int]] = {}
-        self._label_sets: dict[bytes, dict[int, tuple[tuple[str, str], ...]]] = {}
+        self._label_sets: dict[bytes, dict[int, Labels]] = {}
 
     def learn(self, worker_uid: bytes, series: Iterable[report_pb2.SeriesDefinition]) -> None:
         """Takes a worker's definitions, in order."""
@@ -163,8 +163,7 @@ class SecondsFold:
         label_sets = self._label_sets.setdefault(worker_uid, {0: ()})
         for definition in series:
             if definition.labels:
-                labels = tuple(sorted((label.key, label.value) for label in definition.labels))
-                label_sets[definition.label_set_id] = labels
+                label_sets[definition.label_set_id] = labels_of(definition)
             parent_id = numbers[definition.parent_id] if definition.HasField("parent_id") else None
             key = series_key(definition, labels=label_sets[definition.label_set_id], parent_id=parent_id)
             numbers[definition.id] = self._table.number(key)

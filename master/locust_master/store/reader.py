@@ -12,10 +12,10 @@ from contextlib import closing
 from pathlib import Path
 
 from locust_master.merging.decoding import decode_slice
-from locust_master.merging.series import OTHER_ID, series_key
+from locust_master.merging.series import OTHER_ID, labels_of, series_key
 from locust_master.merging.totals import RunTotals
 from locust_master.store.run_dir import is_locked, owner_token, run_files
-from locust_master.store.schema import UnknownVersion, connect
+from locust_master.store.schema import BeingMade, UnknownVersion, connect
 from locust_protocol.v1 import control_service_pb2, report_pb2, snapshot_pb2
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,9 @@ def list_runs(run_dir: Path, limit: int) -> list[control_service_pb2.StoredRun]:
         try:
             with closing(connect(path, create=False)) as connection:
                 runs.append(_stored_run(connection, living_owner))
-        except (sqlite3.Error, UnknownVersion, TypeError) as error:
+        except BeingMade:
+            continue
+        except (sqlite3.Error, UnknownVersion) as error:
             logger.warning("run left out of the list file=%s error=%s", path, error)
     return runs
 
@@ -39,7 +41,7 @@ def list_runs(run_dir: Path, limit: int) -> list[control_service_pb2.StoredRun]:
 def load_totals(path: Path) -> RunTotals:
     """Returns the totals of a run, exactly those of all reports that were committed, and its seconds.
 
-    Raises `sqlite3.Error` or `UnknownVersion` when the file cannot be read.
+    Raises `sqlite3.Error`, `UnknownVersion` or `BeingMade` when the file cannot be read.
     """
     with closing(connect(path, create=False)) as connection:
         totals = RunTotals()
@@ -58,9 +60,10 @@ def load_totals(path: Path) -> RunTotals:
 
 
 def _stored_run(connection: sqlite3.Connection, living_owner: str) -> control_service_pb2.StoredRun:
-    run_id, owner, outcome, summary_blob, total_blob = connection.execute(
-        "SELECT run_id, owner, outcome, summary, total FROM run"
-    ).fetchone()
+    row = connection.execute("SELECT run_id, owner, outcome, summary, total FROM run").fetchone()
+    if row is None:
+        raise BeingMade("its run is not in it yet")
+    run_id, owner, outcome, summary_blob, total_blob = row
     summary = snapshot_pb2.RunSummary.FromString(summary_blob)
     if outcome == control_service_pb2.RUN_OUTCOME_RUNNING and owner != living_owner:
         outcome = control_service_pb2.RUN_OUTCOME_INTERRUPTED
@@ -102,7 +105,7 @@ def _numbers(connection: sqlite3.Connection, totals: RunTotals) -> dict[int, int
     numbers = {OTHER_ID: OTHER_ID}
     for number, blob in connection.execute("SELECT series_id, definition FROM series ORDER BY series_id"):
         definition = report_pb2.SeriesDefinition.FromString(blob)
-        labels = tuple((label.key, label.value) for label in definition.labels)
         parent_id = numbers[definition.parent_id] if definition.HasField("parent_id") else None
-        numbers[number] = totals.series.number(series_key(definition, labels=labels, parent_id=parent_id))
+        key = series_key(definition, labels=labels_of(definition), parent_id=parent_id)
+        numbers[number] = totals.series.number(key)
     return numbers

@@ -90,10 +90,15 @@ class UnknownVersion(Exception):
     """The file was written by a newer release."""
 
 
+class BeingMade(Exception):
+    """The file has no tables yet: its master is just making it."""
+
+
 def connect(path: Path, *, create: bool) -> sqlite3.Connection:
     """Opens a run's file and brings it up to date; transactions are explicit.
 
-    Raises `sqlite3.Error` when it cannot be read or written, `UnknownVersion` when it is too new.
+    Raises `sqlite3.Error` when it cannot be read or written, `UnknownVersion` when it is too new, and
+    `BeingMade` when it is empty and not to be created.
     """
     mode = "rwc" if create else "rw"
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None)
@@ -102,24 +107,28 @@ def connect(path: Path, *, create: bool) -> sqlite3.Connection:
         if create:
             connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
-        _migrate(connection)
+        _migrate(connection, create=create)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _migrate(connection: sqlite3.Connection) -> None:
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version > VERSION:
-        raise UnknownVersion(
-            f"version {version} of the run store is newer than {VERSION}, which is known here"
-        )
-    if version == VERSION:
+def _migrate(connection: sqlite3.Connection, *, create: bool) -> None:
+    if _version(connection) == VERSION:
         return
     connection.execute("BEGIN IMMEDIATE")
+    version = _version(connection)  # somebody else may have been at it
+    if version > VERSION:
+        raise UnknownVersion(f"version {version} of the run store is newer than {VERSION}, the newest known")
+    if version == 0 and not create:
+        raise BeingMade("it has no tables yet")
     for step in MIGRATIONS[version:]:
         step(connection)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])

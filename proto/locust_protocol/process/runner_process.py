@@ -27,7 +27,7 @@ SECRET_VARIABLES = ("LOCUST_TOKEN",)
 """Environment variables that user code must not see."""
 
 TERMINATE_GRACE_S = 2.0
-"""Seconds between SIGTERM and SIGKILL."""
+"""Seconds that a child gets to end by itself once its link is closed; then it is killed."""
 
 
 class RunnerProcess:
@@ -107,17 +107,17 @@ class RunnerProcess:
 
     def kill(self) -> None:
         """Ends the child and what it started in its group, at once."""
-        self._signal_group(signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     async def stop(self, *, grace_s: float = TERMINATE_GRACE_S) -> int:
-        """Closes the link, asks the child to end, kills it after `grace_s`, and returns its exit code."""
+        """Closes the link, which asks the child to end, and returns its exit code.
+
+        After `grace_s` it is killed; what it started in its group is in any case.
+        """
         self._writer.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(grace_s):
-                return await self._process.wait()
+                await self._process.wait()
         self.kill()
         return await self._process.wait()
-
-    def _signal_group(self, number: signal.Signals) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, number)

@@ -10,11 +10,11 @@ import grpc
 import grpc.aio
 import pytest
 
-from locust_master.bundle import BundleError
 from locust_master.merging.errors import MalformedReport
 from locust_master.outputs.export import UnknownFormat
 from locust_master.refusals import NotHere, NotOnGeneration, Refused, TooMany
 from locust_master.services.interceptors import SERVICES, allows, answers, role_of, status_of, streams
+from locust_protocol.bundle import BundleError
 from locust_protocol.process.errors import OperatorError, UsageError
 from locust_protocol.v1 import options_pb2
 from locust_protocol.versions import IncompatibleProtocol

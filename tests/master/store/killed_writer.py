@@ -19,6 +19,7 @@ from tests.master.cluster_builders import make_run
 async def main(run_dir: Path, fold_every_s: float) -> None:
     writer_module.FOLD_EVERY_S = fold_every_s
     writer_module.FOLD_SHARE = 0
+    writer_module.GROUP_S = 0.0  # a commit for each report, so that the kill finds some under way
     writer = RunWriter.create(run_dir, make_run().record)
     loop = asyncio.get_running_loop()
     while line := await loop.run_in_executor(None, sys.stdin.readline):

@@ -87,6 +87,7 @@ def test_totals_are_exact_after_the_writer_was_killed(
 
     (path,) = run_files(tmp_path)
     found = facts(load_totals(path))
+    print(f"{len(acknowledged)} of {len(sent)} reports were acknowledged")
     prefixes = [applied(sent[:count]) for count in range(len(acknowledged), len(sent) + 1)]
     assert any(found == facts(prefix) for prefix in prefixes)
     (stored,) = list_runs(tmp_path, 10)

@@ -153,16 +153,20 @@ async def test_exit_is_told_while_a_child_of_user_code_holds_the_link(
         daemon.wait(DEADLINE_S)
 
 
-async def test_kill_takes_what_user_code_started_along(
-    tmp_path: Path, processes: list[RunnerProcess]
+@pytest.mark.parametrize("way", ["kill", "stop"])
+async def test_end_takes_what_user_code_started_along(
+    way: str, tmp_path: Path, processes: list[RunnerProcess]
 ) -> None:
     """No orphan stays behind in the runner's group."""
     process = await started(processes)
     process.send(load(tmp_path, STARTS_A_DAEMON.replace("{own_session}", "False")))
     await first_frame(process, "loaded")
     daemon = psutil.Process(int((tmp_path / "daemon.pid").read_text()))
-    process.kill()
-    await exit_of(process)
+    if way == "kill":
+        process.kill()
+        await exit_of(process)
+    else:
+        await process.stop(grace_s=DEADLINE_S)
     await wait_until_async(
         lambda: not daemon.is_running() or daemon.status() == psutil.STATUS_ZOMBIE,
         deadline_s=DEADLINE_S,

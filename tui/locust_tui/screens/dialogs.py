@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from locust_tui import formats
+from locust_tui.widgets.ordered_input import OrderedInput
 
 MAX_MARK_CHARS = 200
 """Characters of a mark, as the master takes them."""
@@ -58,7 +59,7 @@ class MarkScreen(ModalScreen[str]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog small"):
             yield Static("Mark this moment of the run", classes="title", markup=False)
-            yield Input(placeholder="such as: deployed v2", max_length=MAX_MARK_CHARS, compact=True)
+            yield OrderedInput(placeholder="such as: deployed v2", max_length=MAX_MARK_CHARS, compact=True)
             yield Static("Enter sets the mark, Escape leaves", classes="muted", markup=False)
 
     @on(Input.Submitted)

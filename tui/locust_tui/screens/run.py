@@ -92,6 +92,8 @@ class RunScreen(Screen[None]):
 
     def draw(self) -> None:
         """Draws the newest of everything that can be seen."""
+        if not self.app.is_running:
+            return
         session, now_s = self._session, time.monotonic()
         is_known = session.picture.is_known
         width = self.size.width
@@ -150,9 +152,10 @@ class RunScreen(Screen[None]):
 
     def action_stop(self) -> None:
         picture = self._session.picture
-        users, hosts = formats.count(picture.run.users), present_workers(picture)
+        users = formats.counted(picture.run.users, "user")
+        workers = formats.counted(present_workers(picture), "worker")
         self._ask(
-            f"Stop {users} users on {hosts} workers?\nThe statistics stay.",
+            f"Stop {users} on {workers}?\nThe statistics stay.",
             yes="Stop",
             pending="stopping the run…",
             wish=self._session.stop_run,
@@ -168,10 +171,10 @@ class RunScreen(Screen[None]):
         )
 
     def action_shut_down(self) -> None:
-        users = formats.count(self._session.picture.run.users)
+        users = formats.counted(self._session.picture.run.users, "user")
         self._ask(
             f"Shut down the master at {self._session.target}?\n"
-            f"Its run ends ({users} users), and its workers with it unless they were told to stay.",
+            f"Its run ends ({users}), and its workers with it unless they were told to stay.",
             yes="Shut down",
             pending="shutting the master down…",
             wish=self._session.shut_down,
@@ -275,4 +278,4 @@ class RunScreen(Screen[None]):
             self.app.notify(formats.plain(str(error)), severity="error", markup=False)
         finally:
             self._pending = ""
-            self._draw_status()
+            self.draw()

@@ -161,7 +161,6 @@ class StartScreen(ModalScreen[StartFields | None]):
                 self.query_one(_FIELDS[field], FormField).fill(value)
         self._fill_classes(manifest, fields)
         self._fill_shapes(manifest, fields)
-        self.query_one("#start-host", FormField).show_hint(host_hint(manifest))
 
     def _fill_classes(self, manifest: GetManifestResponse, fields: StartFields) -> None:
         classes = self.query_one(ClassList)
@@ -198,6 +197,8 @@ class StartScreen(ModalScreen[StartFields | None]):
     def _read(self) -> StartForm:
         fields = self._fields()
         form = read_start(fields, manifest=self._filled_from)
+        empty_host = "" if fields.host.strip() else host_hint(self._filled_from)
+        self.query_one("#start-host", FormField).show_hint(empty_host)
         for field, selector in _FIELDS.items():
             self.query_one(selector, FormField).show_problem(form.problems.get(field, ""))
         is_used = uses_users_and_rate(self._filled_from, fields.load_shape)
@@ -227,5 +228,5 @@ class StartScreen(ModalScreen[StartFields | None]):
             field, problem = next(iter(form.problems.items()))
             text, is_bad = f"{field.value}: {problem}", True
         if not text:
-            text = f"{present_workers(self._session.picture)} workers ready · Enter starts"
+            text = f"{formats.counted(present_workers(self._session.picture), 'worker')} ready · Enter starts"
         self.query_one("#start-reason", Static).update(Content.styled(text, "$warning" if is_bad else "dim"))

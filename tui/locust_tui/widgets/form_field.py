@@ -7,6 +7,8 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Input, Label, Static
 
+from locust_tui.widgets.ordered_input import OrderedInput
+
 
 class FormField(Vertical):
     """A labelled input with a line for its problem or its hint."""
@@ -21,7 +23,7 @@ class FormField(Vertical):
     def compose(self) -> ComposeResult:
         with Horizontal(classes="field-line"):
             yield Label(self._label, classes="field-label", markup=False)
-            yield Input(self._value, compact=True, password=self._secret)
+            yield OrderedInput(self._value, compact=True, password=self._secret)
         yield Static("", classes="field-note", markup=False)
 
     def on_mount(self) -> None:

@@ -19,6 +19,7 @@ from locust_tui.model import Picture
 from locust_tui.view.filters import RowFilter
 from locust_tui.view.shapes import Table
 from locust_tui.widgets.live_table import LiveTable
+from locust_tui.widgets.ordered_input import OrderedInput
 from locust_tui.widgets.tones import line_of
 
 TableOf = Callable[[Picture, int, RowFilter], Table]
@@ -48,7 +49,7 @@ class ListPane(Vertical):
         yield LiveTable()
         yield Static("", classes="empty", markup=False)
         yield Static("", classes="pinned", markup=False)
-        yield Input(
+        yield OrderedInput(
             placeholder="text or regular expression, ! in front inverts", classes="filter", compact=True
         )
 

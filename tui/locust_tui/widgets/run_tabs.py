@@ -114,7 +114,8 @@ class RunTabs(TabbedContent):
 
     def redraw(self) -> None:
         """Shows the same picture in the tab that has just come into sight."""
-        self.draw(self._picture)
+        if self.app.is_running:
+            self.draw(self._picture)
 
     def full_text(self, pane: ListPane, key: str) -> tuple[str, str] | None:
         """Returns title and text of a row in full."""

@@ -1,0 +1,100 @@
+"""Shares of the users: who runs what when workers join, go, or the goal moves."""
+
+from __future__ import annotations
+
+from locust_master.lifecycle import RunState
+from locust_master.planning.goal import ClassShare, Goal
+from locust_protocol.v1 import (
+    assignment_pb2,
+    snapshot_pb2,
+)
+from tests.master.cluster_builders import (
+    RUN_ID,
+    START_NS,
+    Fleet,
+    event_kinds,
+    goal_users,
+    make_run,
+    registration,
+    report,
+    started,
+)
+
+
+def test_run_that_begins_gives_everybody_a_share() -> None:
+    """The shares add up to the goal, and each worker knows the run's zero."""
+    fleet = Fleet()
+    members = [fleet.join(registration(number)) for number in (1, 2)]
+    fleet.cluster.begin(make_run(users=11, run_time_s=60))
+    told = [fleet.assignment(member) for member in members]
+    assert sum(goal_users(assignment) for assignment in told) == 11
+    for assignment in told:
+        assert assignment.phase == assignment_pb2.PHASE_RUN
+        assert assignment.run_id == RUN_ID
+        assert assignment.run_start_ns == START_NS
+        assert assignment.deadline_us == 60_000_000
+        assert assignment.cluster.target_users == 11
+    assert fleet.cluster.state is RunState.SPAWNING
+
+
+def test_worker_that_joins_mid_run_gets_a_share() -> None:
+    """The others give it away; nobody runs more than the goal in the end."""
+    fleet, (first,) = started(1, users=10)
+    fleet.seconds = 5
+    second = fleet.join(registration(2))
+    assert [goal_users(fleet.assignment(member)) for member in (first, second)] == [5, 5]
+    assert event_kinds(fleet) == [snapshot_pb2.RUN_EVENT_KIND_WORKER_JOINED]
+
+
+def test_share_of_a_lost_worker_moves_and_the_loss_is_kept() -> None:
+    """The report says what may be missing, and with whom it went."""
+    fleet, (first, second) = started(1, 2, users=10)
+    fleet.seconds = 11
+    fleet.tell(first, report(1, requests=1))
+    fleet.commands(first)
+    fleet.seconds = 13
+    assert fleet.cluster.tick(fleet.now_ns) == ()
+    assert goal_users(fleet.assignment(first)) == 10
+    assert not second.is_live
+    run = fleet.cluster.run
+    assert run is not None
+    ((loss),) = run.losses
+    assert (loss.worker, loss.at_ms, loss.missing_ms) == ("w2", 13_000, 13_000)
+    assert event_kinds(fleet) == [snapshot_pb2.RUN_EVENT_KIND_WORKER_LOST]
+
+
+def test_run_without_any_worker_waits_for_the_next_that_joins() -> None:
+    """Losing the last one is no end: the goal stands."""
+    fleet, _ = started(1, users=10)
+    fleet.seconds = 20
+    fleet.cluster.tick(fleet.now_ns)
+    assert fleet.cluster.state is RunState.SPAWNING
+    assert goal_users(fleet.assignment(fleet.join(registration(2)))) == 10
+
+
+def test_goodbye_moves_the_share_at_once_and_is_no_loss() -> None:
+    """A worker that goes on purpose has delivered everything."""
+    fleet, (first, second) = started(1, 2, users=10)
+    fleet.cluster.goodbye(second, "asked to end", fleet.now_ns)
+    assert goal_users(fleet.assignment(first)) == 10
+    assert fleet.cluster.run is not None
+    assert fleet.cluster.run.losses == []
+    assert event_kinds(fleet) == [snapshot_pb2.RUN_EVENT_KIND_WORKER_LEFT]
+    assert fleet.cluster.membership.by_session(second.session_id) is None
+
+
+def test_edit_sends_new_shares_under_a_new_generation() -> None:
+    """A worker tells the newest assignment by its generation."""
+    fleet, (member,) = started(1, users=10)
+    generation = fleet.cluster.generation
+    fleet.cluster.set_goal(Goal(30, 10, (ClassShare("A", 1),)), fleet.now_ns)
+    told = fleet.assignment(member)
+    assert goal_users(told) == 30
+    assert told.generation == fleet.cluster.generation == generation + 1
+
+
+def test_generation_grows_over_restarts_of_the_master() -> None:
+    """A worker must not take a new master's first assignment for an old one."""
+    fleet, _ = started(1)
+    assert fleet.cluster.generation < Fleet().cluster.generation + 1_000
+    assert Fleet().cluster.generation > 1_600_000_000_000
