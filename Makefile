@@ -3,6 +3,8 @@
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
+# Tests that run side by side; most of them wait for processes.
+JOBS ?= 3
 READY := .venv/.ready
 SOURCES := proto master worker tui tests examples benchmarks
 
@@ -22,10 +24,10 @@ run: $(READY) ## Start a demo target, a master, a worker with 2 runners and the 
 	$(BIN)/python examples/demo.py
 
 test: $(READY) lint proto-check ## Lint, types, contracts, fresh protocol code, all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS)
 
 test-fast: $(READY) ## Tests that start no commands
-	$(BIN)/python -m pytest -m 'not end_to_end'
+	$(BIN)/python -m pytest -n $(JOBS) -m 'not end_to_end'
 
 lint: $(READY) ## Style, types, layout contracts, protocol rules
 	$(BIN)/ruff check $(SOURCES)

@@ -82,9 +82,7 @@ def stale_files(fresh: Path) -> list[str]:
     stale = []
     for folder in FOLDERS:
         names = {path.name for base in (fresh, PACKAGE) for path in (base / folder).glob("*.py*")}
-        _, mismatch, errors = filecmp.cmpfiles(
-            fresh / folder, PACKAGE / folder, sorted(names), shallow=False
-        )
+        _, mismatch, errors = filecmp.cmpfiles(fresh / folder, PACKAGE / folder, sorted(names), shallow=False)
         stale += [f"{folder}/{name}" for name in (*mismatch, *errors)]
     return stale
 

@@ -10,7 +10,6 @@ import hashlib
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -215,9 +214,10 @@ def _may_be_in_bundle(relative: str) -> bool:
 def _beside(root: Path) -> Iterable[Path]:
     """Yields readable regular files below `root`, hidden and generated folders left out.
 
-    What this process writes to is left out too: a bundle that changes as one looks is never what workers have.
+    What this process writes to is left out too: it changes all the time, and a changed bundle costs new
+    runners.
     """
-    written = _own_outputs()
+    written = {_identity(descriptor) for descriptor in (1, 2)} - {None}
     for folder, names, files in os.walk(root):
         if root == Path(root.anchor):
             names.clear()  # a locustfile at the root of an image: the whole machine is not its data
@@ -233,22 +233,21 @@ def _beside(root: Path) -> Iterable[Path]:
             path = Path(folder, name)
             if name.startswith(".") or name.endswith((".pyc", ".sqlite", ".log")):
                 continue
-            if path.is_symlink() or not path.is_file() or not os.access(path, os.R_OK):
-                continue
-            if _identity(path.stat()) not in written:
+            if (
+                path.is_file()
+                and not path.is_symlink()
+                and os.access(path, os.R_OK)
+                and _identity(path) not in written
+            ):
                 yield path
 
 
-def _own_outputs() -> set[tuple[int, int]]:
-    """Returns the identities of what stdout and stderr are redirected to."""
-    found = set()
-    for descriptor in (1, 2):
-        with suppress(OSError):  # closed
-            found.add(_identity(os.fstat(descriptor)))
-    return found
-
-
-def _identity(status: os.stat_result) -> tuple[int, int]:
+def _identity(file: Path | int) -> tuple[int, int] | None:
+    """Returns what tells a file, or an open descriptor, from all others; None when it is gone."""
+    try:
+        status = os.stat(file)
+    except OSError:
+        return None
     return status.st_dev, status.st_ino
 
 

@@ -136,6 +136,8 @@ class Cluster:
         if run is not None and run.lifecycle.is_active:
             run.replan(self.membership.live(), at_us=run.now_us(now_ns))
             run.lifecycle.apply(RunTrigger.GOAL_MOVED)
+            if not self.membership.live():
+                logger.warning("no worker is left, so nothing generates load: start one, or stop the run")
         self.assign_all()
 
     # ── assignments ──────────────────────────────────────────────────────────────────────────────────────

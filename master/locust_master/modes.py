@@ -15,6 +15,7 @@ from locust_master.conductor import Conductor
 from locust_master.outcome import Outcome
 from locust_master.printing import print_progress_until, print_summary
 from locust_master.settings import MasterSettings
+from locust_protocol.channels import join_address
 from locust_protocol.limits import DEFAULT_PORT
 from locust_protocol.process.errors import DegradedError
 
@@ -148,7 +149,8 @@ def _waiting_text(settings: MasterSettings, workers: int, runners: int) -> str:
 
 def _say_address(parts: Parts) -> None:
     host = parts.settings.bind_host
-    logger.info("master listens on %s:%d", "*" if host in ("", "0.0.0.0") else host, parts.port)
+    shown = "*" if host in ("", "0.0.0.0") else host
+    logger.info("master listens on %s", join_address(shown, parts.port))
     if not parts.settings.headless:
         port = "" if parts.port == DEFAULT_PORT else f" --master-port {parts.port}"
         where = socket.gethostname() if host in ("*", "", "0.0.0.0", "::", "[::]") else host

@@ -119,7 +119,7 @@ def test_worker_without_master_keeps_trying_and_ends_on_interrupt(tmp_path: Path
     """Workers may be started before their master; they say whom they look for."""
     argv = [str(BIN / "locust-worker"), "--master-port", str(free_port()), "--processes", "1"]
     with Command(argv, cwd=tmp_path) as worker:
-        worker.wait_for_line(r"127\.0\.0\.1", deadline_s=EXIT_DEADLINE_S)
+        worker.wait_for_line(r"no answer from 127\.0\.0\.1", deadline_s=EXIT_DEADLINE_S)
         assert worker.stop(deadline_s=EXIT_DEADLINE_S) == 0
         assert "Traceback" not in worker.output()
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,18 @@ def test_hidden_generated_and_linked_files_stay_here(tmp_path: Path) -> None:
     (tmp_path / "link.csv").symlink_to("/etc/hostname")
     (tmp_path / "folder").symlink_to("/etc")
     assert paths_of(gather([str(tmp_path / "locustfile.py")])) == ["locustfile.py"]
+
+
+def test_file_that_the_master_writes_its_output_to_stays_here(tmp_path: Path) -> None:
+    """It changes all the time, and a changed bundle means new runners."""
+    write(tmp_path, "locustfile.py")
+    program = "import sys; from locust_master.bundle import gather; print(gather(sys.argv[1:]).manifest)"
+    with (tmp_path / "out.txt").open("w") as out, (tmp_path / "err.txt").open("w") as err:
+        command = [sys.executable, "-c", program, str(tmp_path / "locustfile.py")]
+        subprocess.run(command, stdout=out, stderr=err, check=True, timeout=60)
+    said = (tmp_path / "out.txt").read_text()
+    assert "locustfile.py" in said
+    assert ".txt" not in said
 
 
 def test_folder_gives_all_its_locustfiles(tmp_path: Path) -> None:

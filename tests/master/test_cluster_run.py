@@ -121,6 +121,15 @@ def test_run_does_not_wait_for_the_last_report_of_who_went(goes: str) -> None:
     assert fleet.cluster.tick(fleet.now_ns) == (Happening.DRAINED,)
 
 
+def test_run_without_any_worker_left_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    """It may go on when one comes, so it does not stop; but nobody must take the silence for the target's."""
+    fleet, (first, second) = started(1, 2)
+    fleet.cluster.goodbye(first, "", fleet.now_ns)
+    assert "no worker is left" not in caplog.text
+    fleet.cluster.goodbye(second, "", fleet.now_ns)
+    assert "no worker is left" in caplog.text
+
+
 def test_run_ends_without_a_last_report_after_the_grace_and_says_whose() -> None:
     """A worker that is alive but never delivers must not hold the run for ever."""
     fleet, (first, second) = started(1, 2)

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
+from urllib.parse import unquote
 
 from locust_master.bundle import Bundle
 from locust_master.cluster import Cluster
@@ -32,7 +33,7 @@ class MasterService(master_service_pb2_grpc.MasterServiceServicer):
     @answers
     async def Register(self, request: master_service_pb2.RegisterRequest, context: Any) -> Any:
         """Admits a worker."""
-        return self._cluster.register(request, address=context.peer(), now_ns=time.monotonic_ns())
+        return self._cluster.register(request, address=unquote(context.peer()), now_ns=time.monotonic_ns())
 
     @streams
     async def Commands(

@@ -148,3 +148,22 @@ def test_executor_starts_nobody_after_halt_when_a_constructor_blocks(bench: Benc
     bench.crowd.constructor = lambda: None
     bench.set_goals(generation=2, Shopper=at_once("Shopper", 2))
     bench.wait_for(lambda: bench.crowd.placed[Shopper] == 2)
+
+
+def test_executor_does_a_change_that_became_due_while_it_was_starting_users(bench: Bench) -> None:
+    """Making a user takes time; what falls due meanwhile is neither past nor in the future."""
+    due_us = 40_000
+
+    def is_due() -> bool:
+        return time.monotonic_ns() - bench.crowd.zero_ns >= due_us * 1000
+
+    def constructor_that_outlasts_the_due_time() -> None:
+        while not is_due():
+            pass
+
+    bench.crowd.zero_ns = time.monotonic_ns()
+    bench.crowd.constructor = constructor_that_outlasts_the_due_time
+    spans = (Span(first_due_us=due_us, interval_us=0, count=1, change=1),)
+    bench.set_goals(Shopper=UserSchedule("Shopper", 1, spans))
+    bench.wait_for(lambda: bench.crowd.placed[Shopper] == 2)
+    bench.wait_for(lambda: (1, True) in bench.levels)

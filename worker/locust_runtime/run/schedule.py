@@ -84,14 +84,15 @@ class ScheduleExecutor:
             if goals is None:
                 self._is_resting.set()
                 self._changed.wait()
-            elif self._place(goals):
-                gevent.sleep(0)
             else:
-                self._rest(goals)
+                looked_us = goals.run_time_us()
+                if self._place(goals, looked_us):
+                    gevent.sleep(0)
+                else:
+                    self._rest(goals, looked_us)
 
-    def _place(self, goals: Goals) -> bool:
+    def _place(self, goals: Goals, now_us: int) -> bool:
         """Start and stop users; True when the limit of one step was reached before all was done."""
-        now_us = goals.run_time_us()
         wanted = {user_class: wanted_users(each, now_us) for user_class, each in goals.schedules}
         started = 0
         for user_class in list(self._classes):
@@ -105,11 +106,11 @@ class ScheduleExecutor:
                 started += 1
         return False
 
-    def _rest(self, goals: Goals) -> None:
+    def _rest(self, goals: Goals, looked_us: int) -> None:
+        """Wait for the first change after the moment that was looked at: one may be due by now."""
         if self._goals is not goals:
             return
-        now_us = goals.run_time_us()
-        due_times = [next_due_us(schedule, now_us) for _, schedule in goals.schedules]
+        due_times = [next_due_us(schedule, looked_us) for _, schedule in goals.schedules]
         next_us = min((due_us for due_us in due_times if due_us is not None), default=None)
         self._on_level(goals, next_us is None)
         self._is_resting.set()
