@@ -67,7 +67,9 @@ class RunOptions:
             users=message.users if message.HasField("users") else self.users,
             spawn_rate=message.spawn_rate if message.HasField("spawn_rate") else self.spawn_rate,
             host=(message.host or None) if message.HasField("host") else self.host,
-            run_time_s=message.run_time_ms / 1000 if message.HasField("run_time_ms") else self.run_time_s,
+            run_time_s=(
+                (message.run_time_ms / 1000 or None) if message.HasField("run_time_ms") else self.run_time_s
+            ),
             user_classes=tuple(message.user_classes) or self.user_classes,
             load_shape=message.load_shape if message.HasField("load_shape") else self.load_shape,
             name=message.name or self.name,

@@ -99,9 +99,14 @@ def test_empty_host_means_each_class_s_own() -> None:
     assert FULL.overridden(Message(host="")).host is None
 
 
+def test_run_time_of_zero_means_until_stopped() -> None:
+    """A client can take the command line's run time away."""
+    assert FULL.overridden(Message(run_time_ms=0)).run_time_s is None
+
+
 @pytest.mark.parametrize(
     "message",
-    [Message(spawn_rate=0), Message(run_time_ms=0), Message(run_time_ms=2**64 - 1), Message(users=2**32 - 1)],
+    [Message(spawn_rate=0), Message(run_time_ms=2**64 - 1), Message(users=2**32 - 1)],
 )
 def test_message_with_a_value_that_is_off_is_refused(message: Message) -> None:
     """Clients get the same checks as the command line."""

@@ -40,7 +40,7 @@ def test_empty_fields_take_what_the_classes_have_and_no_end() -> None:
     form = read_start(replace(FIELDS, host="", run_time="", classes=("Buyer",)), manifest=manifest())
     assert form.options.HasField("host")
     assert form.options.host == ""
-    assert not form.options.HasField("run_time_ms")
+    assert (form.options.HasField("run_time_ms"), form.options.run_time_ms) == (True, 0)
     assert list(form.options.user_classes) == ["Buyer"]
 
 

@@ -168,8 +168,9 @@ def _spawn_rate(text: str, problems: dict[Field, str]) -> float | None:
 
 
 def _run_time_ms(text: str, problems: dict[Field, str]) -> int | None:
+    """Milliseconds, 0 for a run without an end; None when the text stands for neither."""
     if not text.strip():
-        return None
+        return 0
     try:
         seconds = parse_timespan(text)
     except ValueError:

@@ -12,14 +12,13 @@ import time
 from collections.abc import Awaitable, Callable
 
 from locust_master.cluster import Cluster
-from locust_master.run import Run
 from locust_master.services.gate import CommandGate, replayed
 from locust_protocol.process.errors import OperatorError
 from locust_protocol.v1 import control_service_pb2
 
 logger = logging.getLogger(__name__)
 
-Act = Callable[[str], Awaitable[Run]]
+Act = Callable[[str], Awaitable[object]]
 """Does what is wished, on behalf of an actor."""
 
 Outcome = control_service_pb2.CommandResult | Exception

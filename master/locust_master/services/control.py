@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -24,6 +25,8 @@ from locust_protocol.limits import MAX_WATCHERS
 from locust_protocol.process.errors import UsageError
 from locust_protocol.v1 import control_service_pb2 as messages
 from locust_protocol.v1 import control_service_pb2_grpc
+
+logger = logging.getLogger(__name__)
 
 DEFAULT_INTERVAL_S = 1.0
 MIN_INTERVAL_S = 0.1
@@ -125,8 +128,12 @@ class ControlService(control_service_pb2_grpc.ControlServiceServicer):
     @answers
     async def ShutDown(self, request: messages.ShutDownRequest, context: Any) -> Any:
         """Ends the master."""
-        self.shut_down_asked.set()
-        return messages.ShutDownResponse(result=self._changes.result())
+
+        async def shut_down(actor: str) -> None:
+            logger.info("shut down asked for actor=%s", actor)
+            self.shut_down_asked.set()
+
+        return messages.ShutDownResponse(result=await self._changes.make(request.precondition, shut_down))
 
     @streams
     async def Watch(

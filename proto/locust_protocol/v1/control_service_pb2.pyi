@@ -243,7 +243,7 @@ class RunOptions(_message.Message):
     host: _builtins.str
     """Host under test."""
     run_time_ms: _builtins.int
-    """Run time in milliseconds; absent: until it is stopped."""
+    """Run time in milliseconds; 0: until it is stopped."""
     load_shape: _builtins.str
     """Load shape; absent: the locustfile's only one, if any; empty: none."""
     name: _builtins.str

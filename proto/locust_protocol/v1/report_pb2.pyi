@@ -257,7 +257,9 @@ class Report(_message.Message):
     run_id: _builtins.bytes
     """Run that the samples belong to; empty: a heartbeat outside of a run, with sequence 0."""
     sequence: _builtins.int
-    """1, 2, 3 … within (worker uid, run id). 0 marks a heartbeat that counts nothing and is not acknowledged."""
+    """1, 2, 3 … within (worker uid, run id). 0 marks a heartbeat: it counts nothing, may carry logs, events and
+    messages, and is acknowledged with sequence 0, which renews the lease.
+    """
     snapshot: _builtins.bool
     """True when the report holds everything since the start of the run and replaces what the master has of this worker."""
     final: _builtins.bool

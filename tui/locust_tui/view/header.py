@@ -117,9 +117,12 @@ def _badge(word: str, tone: Tone) -> Piece:
 def _first_line(picture: Picture, word: str, tone: Tone, width: int) -> Line:
     run, total = picture.run, picture.total
     failing = total.failures > 0
+    # The last complete seconds of a run that has ended say nothing about now.
+    has_ended = run.state == RunState.RUN_STATE_STOPPED
+    rps = formats.NO_VALUE if has_ended else formats.rate(total.current_rps)
     right = (
         Piece(_users_text(picture)),
-        Piece(formats.fit(f"{formats.rate(total.current_rps)} rps", 12, right=True), Tone.STRONG),
+        Piece(formats.fit(f"{rps} rps", 12, right=True), Tone.STRONG),
         Piece(
             formats.fit(f"{formats.percent(total.failures, total.requests)}% fail", 11, right=True)
             if total.requests
