@@ -18,7 +18,7 @@ from locust_tui import connection
 from locust_tui.app import LocustTui
 from tests.tui.builders import manifest, ready_snapshot, running_snapshot
 from tests.tui.fake_master import FakeMaster
-from tests.tui.rendered import screen_text, wait_for_text
+from tests.tui.rendered import screen_text, wait_for_screen, wait_for_text
 
 PICTURES = Path(__file__).parent / "pictures"
 SMALL, LARGE = (80, 24), (160, 48)
@@ -81,12 +81,13 @@ SCENES = (
 )
 
 
-def compare(picture: str, drawn: str) -> None:
-    path = PICTURES / f"{picture}.txt"
+def pictured(name: str, drawn: str) -> str:
+    """Returns the picture of that name; makes it of what is drawn when pictures are to be drawn anew."""
+    path = PICTURES / f"{name}.txt"
     if os.environ.get("UPDATE_PICTURES"):
         PICTURES.mkdir(exist_ok=True)
         path.write_text(drawn + "\n", encoding="utf-8")
-    assert drawn + "\n" == path.read_text(encoding="utf-8")
+    return path.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=str)
@@ -101,11 +102,20 @@ async def test_screen_looks_as_pictured(scene: Scene, monkeypatch: pytest.Monkey
                 await pilot.press(*scene.keys)
             await wait_for_text(pilot, scene.awaited)
             await pilot.pause()
-            compare(str(scene), screen_text(app).replace(str(master.port), "PORT "))
+
+            def shown(screen: str) -> str:
+                return screen.replace(str(master.port), "PORT ") + "\n"
+
+            # Widgets draw one after the other: the picture is what the screen comes to.
+            picture = pictured(str(scene), shown(screen_text(app)).removesuffix("\n"))
+            await wait_for_screen(
+                pilot, lambda screen: shown(screen) == picture, f"picture {scene}:\n{picture}"
+            )
 
 
 async def test_disconnected_screen_looks_as_pictured() -> None:
     """The sentence with the remedy; the seconds go on."""
     async with LocustTui("127.0.0.1:1").run_test(size=SMALL) as pilot:
         drawn = await wait_for_text(pilot, "connection refused")
-        compare("disconnected-80x24", re.sub(r"\d+ s\b", "N s", drawn))
+        shown = re.sub(r"\d+ s\b", "N s", drawn)
+        assert f"{shown}\n" == pictured("disconnected-80x24", shown)
