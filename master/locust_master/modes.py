@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from locust_master.cluster import Cluster
 from locust_master.conductor import Conductor
+from locust_master.new_run import check_start
 from locust_master.outcome import Outcome
 from locust_master.printing import print_progress_until, print_summary
 from locust_master.settings import MasterSettings
@@ -82,16 +83,20 @@ async def _until_end(work: Coroutine[None, None, None], ends: Ends) -> None:
         ending.cancel()
 
 
-async def _headless(parts: Parts) -> None:
+async def _start(parts: Parts) -> None:
+    check_start(parts.conductor.locustfile, parts.settings.options)
     await _wait_workers(parts)
     await parts.conductor.start(parts.settings.options, actor=COMMAND_LINE)
+
+
+async def _headless(parts: Parts) -> None:
+    await _start(parts)
     await print_progress_until(parts.conductor.run_ended, parts.settings, parts.cluster)
 
 
 async def _serve(parts: Parts) -> None:
     if parts.settings.autostart:
-        await _wait_workers(parts)
-        await parts.conductor.start(parts.settings.options, actor=COMMAND_LINE)
+        await _start(parts)
         if parts.settings.print_stats:
             await print_progress_until(parts.conductor.run_ended, parts.settings, parts.cluster)
         await parts.conductor.run_ended.wait()

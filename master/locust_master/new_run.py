@@ -16,6 +16,13 @@ from locust_master.settings import MasterSettings
 from locust_master.start_checks import check_host, chosen_shape, class_shares, shown_host
 
 
+def check_start(locustfile: Locustfile, options: RunOptions) -> None:
+    """Raises what `make_run` would, so that nobody waits for workers in vain."""
+    manifest = locustfile.manifest
+    chosen_shape(manifest, options.load_shape)
+    check_host(manifest, class_shares(manifest, options.user_classes), options.host)
+
+
 def make_run(settings: MasterSettings, locustfile: Locustfile, options: RunOptions) -> Run:
     """Returns a run that is READY. Raises `UsageError` naming the class, load shape or host that is amiss."""
     manifest = locustfile.manifest

@@ -37,6 +37,7 @@ class RunOptions:
     name: str = ""
     note: str = ""
     profile: str = ""
+    tags: tuple[str, ...] = ()
 
     def checked(self) -> RunOptions:
         """Returns itself; raises `UsageError` naming the value that is off."""
@@ -54,6 +55,7 @@ class RunOptions:
         for label, text, limit in (
             ("name", self.name, MAX_TEXT_CHARS),
             ("profile", self.profile, MAX_TEXT_CHARS),
+            ("tags", " ".join(self.tags), MAX_TEXT_CHARS),
             ("note", self.note, MAX_NOTE_CHARS),
         ):
             if len(text) > limit:
@@ -61,7 +63,12 @@ class RunOptions:
         return self
 
     def overridden(self, message: control_service_pb2.RunOptions) -> RunOptions:
-        """Returns these options with what `message` sets, checked."""
+        """Returns these options with what `message` sets, checked. Raises `UsageError`."""
+        if message.custom_arguments or message.secret_arguments:
+            raise UsageError(
+                "custom arguments cannot be set by a client yet",
+                remedy="give them on the master's command line",
+            )
         return replace(
             self,
             users=message.users if message.HasField("users") else self.users,
@@ -75,6 +82,7 @@ class RunOptions:
             name=message.name or self.name,
             note=message.note or self.note,
             profile=message.profile or self.profile,
+            tags=tuple(message.tags) or self.tags,
         ).checked()
 
     def to_message(self) -> control_service_pb2.RunOptions:
@@ -89,6 +97,7 @@ class RunOptions:
             name=self.name,
             note=self.note,
             profile=self.profile,
+            tags=self.tags,
         )
 
 

@@ -34,6 +34,7 @@ def recorded_summary(run: Run, *, now_ns: int) -> snapshot_pb2.RunSummary:
         name=options.name,
         note=options.note,
         profile=options.profile,
+        tags=options.tags,
         load_shape=record.load_shape,
         interrupted=run.totals.interrupted_count,
         last_actor=run.last_actor,

@@ -50,7 +50,7 @@ def assert_one_line(text: str, *parts: str) -> None:
         (("-t", "soon"), ("--run-time", "soon")),
         (("-r", "0"), ("--spawn-rate", "0")),
         (("--headless", "--processes", "1", "-u", "1", "-t", "1s", "Nobody"), ("Nobody", "Shopper")),
-        (("--headless", "--processes", "1", "-t", "1s"), ("Shopper", "--host")),
+        (("--headless", "-t", "1s"), ("Shopper", "--host")),
         (("-H", "shop.test"), ("shop.test", "http://")),
         (("-f", "missing.py"), ("missing.py", "-f")),
         (("--headless", "--autostart"), ("--headless", "--autostart")),

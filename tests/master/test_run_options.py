@@ -12,6 +12,7 @@ from locust_protocol.process.errors import UsageError
 from locust_protocol.v1 import control_service_pb2
 
 Message = control_service_pb2.RunOptions
+CustomArgumentValue = control_service_pb2.CustomArgumentValue
 
 FULL = RunOptions(
     users=5,
@@ -23,6 +24,7 @@ FULL = RunOptions(
     name="n",
     note="o",
     profile="p",
+    tags=("t", "u"),
 )
 
 
@@ -91,12 +93,19 @@ def test_message_overrides_what_it_sets() -> None:
         name="m",
         note="o",
         profile="p",
+        tags=("t", "u"),
     )
 
 
 def test_empty_host_means_each_class_s_own() -> None:
     """A client can take the command line's host away."""
     assert FULL.overridden(Message(host="")).host is None
+
+
+def test_custom_arguments_of_a_client_are_refused_and_not_ignored() -> None:
+    """Whoever set one would believe that it holds."""
+    with pytest.raises(UsageError, match="custom arguments"):
+        FULL.overridden(Message(custom_arguments=[CustomArgumentValue(name="tenant")]))
 
 
 def test_run_time_of_zero_means_until_stopped() -> None:

@@ -23,6 +23,7 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from locust_protocol.v1 import assignment_pb2 as locust_dot_v1_dot_assignment__pb2
 from locust_protocol.v1 import manifest_pb2 as locust_dot_v1_dot_manifest__pb2
 from locust_protocol.v1 import options_pb2 as locust_dot_v1_dot_options__pb2
 from locust_protocol.v1 import report_pb2 as locust_dot_v1_dot_report__pb2
@@ -30,7 +31,7 @@ from locust_protocol.v1 import snapshot_pb2 as locust_dot_v1_dot_snapshot__pb2
 from locust_protocol.v1 import value_pb2 as locust_dot_v1_dot_value__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1flocust/v1/control_service.proto\x12\tlocust.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x18locust/v1/manifest.proto\x1a\x17locust/v1/options.proto\x1a\x16locust/v1/report.proto\x1a\x18locust/v1/snapshot.proto\x1a\x15locust/v1/value.proto\"k\n\x0cPrecondition\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12 \n\x13\x65xpected_generation\x18\x02 \x01(\x04H\x00\x88\x01\x01\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\tB\x16\n\x14_expected_generation\"\x12\n\x10GetStatusRequest\"T\n\x11GetStatusResponse\x12%\n\x08snapshot\x18\x01 \x01(\x0b\x32\x13.locust.v1.Snapshot\x12\x18\n\x10software_version\x18\x02 \x01(\t\"\x14\n\x12GetManifestRequest\"e\n\x13GetManifestResponse\x12%\n\x08manifest\x18\x01 \x01(\x0b\x32\x13.locust.v1.Manifest\x12\'\n\x08\x64\x65\x66\x61ults\x18\x02 \x01(\x0b\x32\x15.locust.v1.RunOptions\"\xbd\x02\n\nRunOptions\x12\x12\n\x05users\x18\x01 \x01(\rH\x00\x88\x01\x01\x12\x17\n\nspawn_rate\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x11\n\x04host\x18\x03 \x01(\tH\x02\x88\x01\x01\x12\x18\n\x0brun_time_ms\x18\x04 \x01(\x04H\x03\x88\x01\x01\x12\x14\n\x0cuser_classes\x18\x05 \x03(\t\x12\x17\n\nload_shape\x18\x06 \x01(\tH\x04\x88\x01\x01\x12\x0c\n\x04name\x18\x07 \x01(\t\x12\x0c\n\x04note\x18\x08 \x01(\t\x12\x0f\n\x07profile\x18\t \x01(\t\x12\x38\n\x10\x63ustom_arguments\x18\n \x03(\x0b\x32\x1e.locust.v1.CustomArgumentValueB\x08\n\x06_usersB\r\n\x0b_spawn_rateB\x07\n\x05_hostB\x0e\n\x0c_run_time_msB\r\n\x0b_load_shape\"D\n\x13\x43ustomArgumentValue\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1f\n\x05value\x18\x02 \x01(\x0b\x32\x10.locust.v1.Value\"h\n\x0fStartRunRequest\x12-\n\x0cprecondition\x18\x01 \x01(\x0b\x32\x17.locust.v1.Precondition\x12&\n\x07options\x18\x02 \x01(\x0b\x32\x15.locust.v1.RunOptions\"E\n\rCommandResult\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12\x0e\n\x06run_id\x18\x02 \x01(\x0c\x12\x10\n\x08replayed\x18\x03 \x01(\x08\"<\n\x10StartRunResponse\x12(\n\x06result\x18\x01 \x01(\x0b\x32\x18.locust.v1.CommandResult\"\x85\x01\n\x0e\x45\x64itRunRequest\x12-\n\x0cprecondition\x18\x01 \x01(\x0b\x32\x17.locust.v1.Precondition\x12\x12\n\x05users\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x17\n\nspawn_rate\x18\x03 \x01(\x01H\x01\x88\x01\x01\x42\x08\n\x06_usersB\r\n\x0b_spawn_rate\";\n\x0f\x45\x64itRunResponse\x12(\n\x06result\x18\x01 \x01(\x0b\x32\x18.locust.v1.CommandResult\"q\n\x0eStopRunRequest\x12-\n\x0cprecondition\x18\x01 \x01(\x0b\x32\x17.locust.v1.Precondition\x12\x1c\n\x0fstop_timeout_ms\x18\x02 \x01(\x04H\x00\x88\x01\x01\x42\x12\n\x10_stop_timeout_ms\";\n\x0fStopRunResponse\x12(\n\x06result\x18\x01 \x01(\x0b\x32\x18.locust.v1.CommandResult\"G\n\x16ResetStatisticsRequest\x12-\n\x0cprecondition\x18\x01 \x01(\x0b\x32\x17.locust.v1.Precondition\"C\n\x17ResetStatisticsResponse\x12(\n\x06result\x18\x01 \x01(\x0b\x32\x18.locust.v1.CommandResult\"M\n\x0eMarkRunRequest\x12-\n\x0cprecondition\x18\x01 \x01(\x0b\x32\x17.locust.v1.Precondition\x12\x0c\n\x04text\x18\x02 \x01(\t\";\n\x0fMarkRunResponse\x12(\n\x06result\x18\x01 \x01(\x0b\x32\x18.locust.v1.CommandResult\"@\n\x0fShutDownRequest\x12-\n\x0cprecondition\x18\x01 \x01(\x0b\x32\x17.locust.v1.Precondition\"<\n\x10ShutDownResponse\x12(\n\x06result\x18\x01 \x01(\x0b\x32\x18.locust.v1.CommandResult\"\x7f\n\x0cWatchRequest\x12/\n\x0cmin_interval\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x17\n\x0fhistory_seconds\x18\x02 \x01(\r\x12\x12\n\nmax_series\x18\x03 \x01(\r\x12\x11\n\tquantiles\x18\x04 \x03(\x01\"6\n\rWatchResponse\x12%\n\x08snapshot\x18\x01 \x01(\x0b\x32\x13.locust.v1.Snapshot\"P\n\x10WatchLogsRequest\x12&\n\tmin_level\x18\x01 \x01(\x0e\x32\x13.locust.v1.LogLevel\x12\x14\n\x0cpast_records\x18\x02 \x01(\r\"K\n\x11WatchLogsResponse\x12%\n\x07records\x18\x01 \x03(\x0b\x32\x14.locust.v1.LogRecord\x12\x0f\n\x07skipped\x18\x02 \x01(\x04\"&\n\x12WatchEventsRequest\x12\x10\n\x08\x61\x66ter_id\x18\x01 \x01(\x04\":\n\x13WatchEventsResponse\x12#\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x13.locust.v1.RunEvent\" \n\x0fListRunsRequest\x12\r\n\x05limit\x18\x01 \x01(\r\"6\n\x10ListRunsResponse\x12\"\n\x04runs\x18\x01 \x03(\x0b\x32\x14.locust.v1.StoredRun\"\x90\x01\n\tStoredRun\x12\x0e\n\x06run_id\x18\x01 \x01(\x0c\x12&\n\x07summary\x18\x02 \x01(\x0b\x32\x15.locust.v1.RunSummary\x12&\n\x07outcome\x18\x03 \x01(\x0e\x32\x15.locust.v1.RunOutcome\x12#\n\x05total\x18\x04 \x01(\x0b\x32\x14.locust.v1.SeriesRow\"H\n\rExportRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\x0c\x12\'\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x17.locust.v1.ExportFormat\"\x1e\n\x0e\x45xportResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c*\x94\x01\n\nRunOutcome\x12\x1b\n\x17RUN_OUTCOME_UNSPECIFIED\x10\x00\x12\x17\n\x13RUN_OUTCOME_RUNNING\x10\x01\x12\x19\n\x15RUN_OUTCOME_COMPLETED\x10\x02\x12\x18\n\x14RUN_OUTCOME_DEGRADED\x10\x03\x12\x1b\n\x17RUN_OUTCOME_INTERRUPTED\x10\x04*\xe1\x01\n\x0c\x45xportFormat\x12\x1d\n\x19\x45XPORT_FORMAT_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x45XPORT_FORMAT_STATS_JSON\x10\x01\x12\x1b\n\x17\x45XPORT_FORMAT_STATS_CSV\x10\x02\x12\x1e\n\x1a\x45XPORT_FORMAT_FAILURES_CSV\x10\x03\x12 \n\x1c\x45XPORT_FORMAT_EXCEPTIONS_CSV\x10\x04\x12\x1d\n\x19\x45XPORT_FORMAT_HISTORY_CSV\x10\x05\x12\x16\n\x12\x45XPORT_FORMAT_HTML\x10\x06\x32\xfc\x07\n\x0e\x43ontrolService\x12L\n\tGetStatus\x12\x1b.locust.v1.GetStatusRequest\x1a\x1c.locust.v1.GetStatusResponse\"\x04\x88\xb5\x18\x02\x12R\n\x0bGetManifest\x12\x1d.locust.v1.GetManifestRequest\x1a\x1e.locust.v1.GetManifestResponse\"\x04\x88\xb5\x18\x02\x12I\n\x08StartRun\x12\x1a.locust.v1.StartRunRequest\x1a\x1b.locust.v1.StartRunResponse\"\x04\x88\xb5\x18\x04\x12\x46\n\x07\x45\x64itRun\x12\x19.locust.v1.EditRunRequest\x1a\x1a.locust.v1.EditRunResponse\"\x04\x88\xb5\x18\x04\x12\x46\n\x07StopRun\x12\x19.locust.v1.StopRunRequest\x1a\x1a.locust.v1.StopRunResponse\"\x04\x88\xb5\x18\x04\x12^\n\x0fResetStatistics\x12!.locust.v1.ResetStatisticsRequest\x1a\".locust.v1.ResetStatisticsResponse\"\x04\x88\xb5\x18\x04\x12\x46\n\x07MarkRun\x12\x19.locust.v1.MarkRunRequest\x1a\x1a.locust.v1.MarkRunResponse\"\x04\x88\xb5\x18\x04\x12I\n\x08ShutDown\x12\x1a.locust.v1.ShutDownRequest\x1a\x1b.locust.v1.ShutDownResponse\"\x04\x88\xb5\x18\x04\x12\x42\n\x05Watch\x12\x17.locust.v1.WatchRequest\x1a\x18.locust.v1.WatchResponse\"\x04\x88\xb5\x18\x02\x30\x01\x12N\n\tWatchLogs\x12\x1b.locust.v1.WatchLogsRequest\x1a\x1c.locust.v1.WatchLogsResponse\"\x04\x88\xb5\x18\x02\x30\x01\x12T\n\x0bWatchEvents\x12\x1d.locust.v1.WatchEventsRequest\x1a\x1e.locust.v1.WatchEventsResponse\"\x04\x88\xb5\x18\x02\x30\x01\x12I\n\x08ListRuns\x12\x1a.locust.v1.ListRunsRequest\x1a\x1b.locust.v1.ListRunsResponse\"\x04\x88\xb5\x18\x02\x12\x45\n\x06\x45xport\x12\x18.locust.v1.ExportRequest\x1a\x19.locust.v1.ExportResponse\"\x04\x88\xb5\x18\x02\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1flocust/v1/control_service.proto\x12\tlocust.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1alocust/v1/assignment.proto\x1a\x18locust/v1/manifest.proto\x1a\x17locust/v1/options.proto\x1a\x16locust/v1/report.proto\x1a\x18locust/v1/snapshot.proto\x1a\x15locust/v1/value.proto\"k\n\x0cPrecondition\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12 \n\x13\x65xpected_generation\x18\x02 \x01(\x04H\x00\x88\x01\x01\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\tB\x16\n\x14_expected_generation\"\x12\n\x10GetStatusRequest\"T\n\x11GetStatusResponse\x12%\n\x08snapshot\x18\x01 \x01(\x0b\x32\x13.locust.v1.Snapshot\x12\x18\n\x10software_version\x18\x02 \x01(\t\"\x14\n\x12GetManifestRequest\"e\n\x13GetManifestResponse\x12%\n\x08manifest\x18\x01 \x01(\x0b\x32\x13.locust.v1.Manifest\x12\'\n\x08\x64\x65\x66\x61ults\x18\x02 \x01(\x0b\x32\x15.locust.v1.RunOptions\"\x80\x03\n\nRunOptions\x12\x12\n\x05users\x18\x01 \x01(\rH\x00\x88\x01\x01\x12\x17\n\nspawn_rate\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x11\n\x04host\x18\x03 \x01(\tH\x02\x88\x01\x01\x12\x18\n\x0brun_time_ms\x18\x04 \x01(\x04H\x03\x88\x01\x01\x12\x14\n\x0cuser_classes\x18\x05 \x03(\t\x12\x17\n\nload_shape\x18\x06 \x01(\tH\x04\x88\x01\x01\x12\x0c\n\x04name\x18\x07 \x01(\t\x12\x0c\n\x04note\x18\x08 \x01(\t\x12\x0f\n\x07profile\x18\t \x01(\t\x12\x38\n\x10\x63ustom_arguments\x18\n \x03(\x0b\x32\x1e.locust.v1.CustomArgumentValue\x12\x33\n\x10secret_arguments\x18\x0b \x03(\x0b\x32\x19.locust.v1.SecretArgument\x12\x0c\n\x04tags\x18\x0c \x03(\tB\x08\n\x06_usersB\r\n\x0b_spawn_rateB\x07\n\x05_hostB\x0e\n\x0c_run_time_msB\r\n\x0b_load_shape\"D\n\x13\x43ustomArgumentValue\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1f\n\x05value\x18\x02 \x01(\x0b\x32\x10.locust.v1.Value\"h\n\x0fStartRunRequest\x12-\n\x0cprecondition\x18\x01 \x01(\x0b\x32\x17.locust.v1.Precondition\x12&\n\x07options\x18\x02 \x01(\x0b\x32\x15.locust.v1.RunOptions\"E\n\rCommandResult\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12\x0e\n\x06run_id\x18\x02 \x01(\x0c\x12\x10\n\x08replayed\x18\x03 \x01(\x08\"<\n\x10StartRunResponse\x12(\n\x06result\x18\x01 \x01(\x0b\x32\x18.locust.v1.CommandResult\"\x85\x01\n\x0e\x45\x64itRunRequest\x12-\n\x0cprecondition\x18\x01 \x01(\x0b\x32\x17.locust.v1.Precondition\x12\x12\n\x05users\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x17\n\nspawn_rate\x18\x03 \x01(\x01H\x01\x88\x01\x01\x42\x08\n\x06_usersB\r\n\x0b_spawn_rate\";\n\x0f\x45\x64itRunResponse\x12(\n\x06result\x18\x01 \x01(\x0b\x32\x18.locust.v1.CommandResult\"q\n\x0eStopRunRequest\x12-\n\x0cprecondition\x18\x01 \x01(\x0b\x32\x17.locust.v1.Precondition\x12\x1c\n\x0fstop_timeout_ms\x18\x02 \x01(\x04H\x00\x88\x01\x01\x42\x12\n\x10_stop_timeout_ms\";\n\x0fStopRunResponse\x12(\n\x06result\x18\x01 \x01(\x0b\x32\x18.locust.v1.CommandResult\"G\n\x16ResetStatisticsRequest\x12-\n\x0cprecondition\x18\x01 \x01(\x0b\x32\x17.locust.v1.Precondition\"C\n\x17ResetStatisticsResponse\x12(\n\x06result\x18\x01 \x01(\x0b\x32\x18.locust.v1.CommandResult\"M\n\x0eMarkRunRequest\x12-\n\x0cprecondition\x18\x01 \x01(\x0b\x32\x17.locust.v1.Precondition\x12\x0c\n\x04text\x18\x02 \x01(\t\";\n\x0fMarkRunResponse\x12(\n\x06result\x18\x01 \x01(\x0b\x32\x18.locust.v1.CommandResult\"@\n\x0fShutDownRequest\x12-\n\x0cprecondition\x18\x01 \x01(\x0b\x32\x17.locust.v1.Precondition\"<\n\x10ShutDownResponse\x12(\n\x06result\x18\x01 \x01(\x0b\x32\x18.locust.v1.CommandResult\"\x7f\n\x0cWatchRequest\x12/\n\x0cmin_interval\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x17\n\x0fhistory_seconds\x18\x02 \x01(\r\x12\x12\n\nmax_series\x18\x03 \x01(\r\x12\x11\n\tquantiles\x18\x04 \x03(\x01\"6\n\rWatchResponse\x12%\n\x08snapshot\x18\x01 \x01(\x0b\x32\x13.locust.v1.Snapshot\"P\n\x10WatchLogsRequest\x12&\n\tmin_level\x18\x01 \x01(\x0e\x32\x13.locust.v1.LogLevel\x12\x14\n\x0cpast_records\x18\x02 \x01(\r\"K\n\x11WatchLogsResponse\x12%\n\x07records\x18\x01 \x03(\x0b\x32\x14.locust.v1.LogRecord\x12\x0f\n\x07skipped\x18\x02 \x01(\x04\"&\n\x12WatchEventsRequest\x12\x10\n\x08\x61\x66ter_id\x18\x01 \x01(\x04\":\n\x13WatchEventsResponse\x12#\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x13.locust.v1.RunEvent\" \n\x0fListRunsRequest\x12\r\n\x05limit\x18\x01 \x01(\r\"6\n\x10ListRunsResponse\x12\"\n\x04runs\x18\x01 \x03(\x0b\x32\x14.locust.v1.StoredRun\"\x90\x01\n\tStoredRun\x12\x0e\n\x06run_id\x18\x01 \x01(\x0c\x12&\n\x07summary\x18\x02 \x01(\x0b\x32\x15.locust.v1.RunSummary\x12&\n\x07outcome\x18\x03 \x01(\x0e\x32\x15.locust.v1.RunOutcome\x12#\n\x05total\x18\x04 \x01(\x0b\x32\x14.locust.v1.SeriesRow\"H\n\rExportRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\x0c\x12\'\n\x06\x66ormat\x18\x02 \x01(\x0e\x32\x17.locust.v1.ExportFormat\"\x1e\n\x0e\x45xportResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c*\x94\x01\n\nRunOutcome\x12\x1b\n\x17RUN_OUTCOME_UNSPECIFIED\x10\x00\x12\x17\n\x13RUN_OUTCOME_RUNNING\x10\x01\x12\x19\n\x15RUN_OUTCOME_COMPLETED\x10\x02\x12\x18\n\x14RUN_OUTCOME_DEGRADED\x10\x03\x12\x1b\n\x17RUN_OUTCOME_INTERRUPTED\x10\x04*\xe1\x01\n\x0c\x45xportFormat\x12\x1d\n\x19\x45XPORT_FORMAT_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x45XPORT_FORMAT_STATS_JSON\x10\x01\x12\x1b\n\x17\x45XPORT_FORMAT_STATS_CSV\x10\x02\x12\x1e\n\x1a\x45XPORT_FORMAT_FAILURES_CSV\x10\x03\x12 \n\x1c\x45XPORT_FORMAT_EXCEPTIONS_CSV\x10\x04\x12\x1d\n\x19\x45XPORT_FORMAT_HISTORY_CSV\x10\x05\x12\x16\n\x12\x45XPORT_FORMAT_HTML\x10\x06\x32\xfc\x07\n\x0e\x43ontrolService\x12L\n\tGetStatus\x12\x1b.locust.v1.GetStatusRequest\x1a\x1c.locust.v1.GetStatusResponse\"\x04\x88\xb5\x18\x02\x12R\n\x0bGetManifest\x12\x1d.locust.v1.GetManifestRequest\x1a\x1e.locust.v1.GetManifestResponse\"\x04\x88\xb5\x18\x02\x12I\n\x08StartRun\x12\x1a.locust.v1.StartRunRequest\x1a\x1b.locust.v1.StartRunResponse\"\x04\x88\xb5\x18\x04\x12\x46\n\x07\x45\x64itRun\x12\x19.locust.v1.EditRunRequest\x1a\x1a.locust.v1.EditRunResponse\"\x04\x88\xb5\x18\x04\x12\x46\n\x07StopRun\x12\x19.locust.v1.StopRunRequest\x1a\x1a.locust.v1.StopRunResponse\"\x04\x88\xb5\x18\x04\x12^\n\x0fResetStatistics\x12!.locust.v1.ResetStatisticsRequest\x1a\".locust.v1.ResetStatisticsResponse\"\x04\x88\xb5\x18\x04\x12\x46\n\x07MarkRun\x12\x19.locust.v1.MarkRunRequest\x1a\x1a.locust.v1.MarkRunResponse\"\x04\x88\xb5\x18\x04\x12I\n\x08ShutDown\x12\x1a.locust.v1.ShutDownRequest\x1a\x1b.locust.v1.ShutDownResponse\"\x04\x88\xb5\x18\x04\x12\x42\n\x05Watch\x12\x17.locust.v1.WatchRequest\x1a\x18.locust.v1.WatchResponse\"\x04\x88\xb5\x18\x02\x30\x01\x12N\n\tWatchLogs\x12\x1b.locust.v1.WatchLogsRequest\x1a\x1c.locust.v1.WatchLogsResponse\"\x04\x88\xb5\x18\x02\x30\x01\x12T\n\x0bWatchEvents\x12\x1d.locust.v1.WatchEventsRequest\x1a\x1e.locust.v1.WatchEventsResponse\"\x04\x88\xb5\x18\x02\x30\x01\x12I\n\x08ListRuns\x12\x1a.locust.v1.ListRunsRequest\x1a\x1b.locust.v1.ListRunsResponse\"\x04\x88\xb5\x18\x02\x12\x45\n\x06\x45xport\x12\x18.locust.v1.ExportRequest\x1a\x19.locust.v1.ExportResponse\"\x04\x88\xb5\x18\x02\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -63,72 +64,72 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONTROLSERVICE'].methods_by_name['ListRuns']._serialized_options = b'\210\265\030\002'
   _globals['_CONTROLSERVICE'].methods_by_name['Export']._loaded_options = None
   _globals['_CONTROLSERVICE'].methods_by_name['Export']._serialized_options = b'\210\265\030\002'
-  _globals['_RUNOUTCOME']._serialized_start=2742
-  _globals['_RUNOUTCOME']._serialized_end=2890
-  _globals['_EXPORTFORMAT']._serialized_start=2893
-  _globals['_EXPORTFORMAT']._serialized_end=3118
-  _globals['_PRECONDITION']._serialized_start=202
-  _globals['_PRECONDITION']._serialized_end=309
-  _globals['_GETSTATUSREQUEST']._serialized_start=311
-  _globals['_GETSTATUSREQUEST']._serialized_end=329
-  _globals['_GETSTATUSRESPONSE']._serialized_start=331
-  _globals['_GETSTATUSRESPONSE']._serialized_end=415
-  _globals['_GETMANIFESTREQUEST']._serialized_start=417
-  _globals['_GETMANIFESTREQUEST']._serialized_end=437
-  _globals['_GETMANIFESTRESPONSE']._serialized_start=439
-  _globals['_GETMANIFESTRESPONSE']._serialized_end=540
-  _globals['_RUNOPTIONS']._serialized_start=543
-  _globals['_RUNOPTIONS']._serialized_end=860
-  _globals['_CUSTOMARGUMENTVALUE']._serialized_start=862
-  _globals['_CUSTOMARGUMENTVALUE']._serialized_end=930
-  _globals['_STARTRUNREQUEST']._serialized_start=932
-  _globals['_STARTRUNREQUEST']._serialized_end=1036
-  _globals['_COMMANDRESULT']._serialized_start=1038
-  _globals['_COMMANDRESULT']._serialized_end=1107
-  _globals['_STARTRUNRESPONSE']._serialized_start=1109
-  _globals['_STARTRUNRESPONSE']._serialized_end=1169
-  _globals['_EDITRUNREQUEST']._serialized_start=1172
-  _globals['_EDITRUNREQUEST']._serialized_end=1305
-  _globals['_EDITRUNRESPONSE']._serialized_start=1307
-  _globals['_EDITRUNRESPONSE']._serialized_end=1366
-  _globals['_STOPRUNREQUEST']._serialized_start=1368
-  _globals['_STOPRUNREQUEST']._serialized_end=1481
-  _globals['_STOPRUNRESPONSE']._serialized_start=1483
-  _globals['_STOPRUNRESPONSE']._serialized_end=1542
-  _globals['_RESETSTATISTICSREQUEST']._serialized_start=1544
-  _globals['_RESETSTATISTICSREQUEST']._serialized_end=1615
-  _globals['_RESETSTATISTICSRESPONSE']._serialized_start=1617
-  _globals['_RESETSTATISTICSRESPONSE']._serialized_end=1684
-  _globals['_MARKRUNREQUEST']._serialized_start=1686
-  _globals['_MARKRUNREQUEST']._serialized_end=1763
-  _globals['_MARKRUNRESPONSE']._serialized_start=1765
-  _globals['_MARKRUNRESPONSE']._serialized_end=1824
-  _globals['_SHUTDOWNREQUEST']._serialized_start=1826
-  _globals['_SHUTDOWNREQUEST']._serialized_end=1890
-  _globals['_SHUTDOWNRESPONSE']._serialized_start=1892
-  _globals['_SHUTDOWNRESPONSE']._serialized_end=1952
-  _globals['_WATCHREQUEST']._serialized_start=1954
-  _globals['_WATCHREQUEST']._serialized_end=2081
-  _globals['_WATCHRESPONSE']._serialized_start=2083
-  _globals['_WATCHRESPONSE']._serialized_end=2137
-  _globals['_WATCHLOGSREQUEST']._serialized_start=2139
-  _globals['_WATCHLOGSREQUEST']._serialized_end=2219
-  _globals['_WATCHLOGSRESPONSE']._serialized_start=2221
-  _globals['_WATCHLOGSRESPONSE']._serialized_end=2296
-  _globals['_WATCHEVENTSREQUEST']._serialized_start=2298
-  _globals['_WATCHEVENTSREQUEST']._serialized_end=2336
-  _globals['_WATCHEVENTSRESPONSE']._serialized_start=2338
-  _globals['_WATCHEVENTSRESPONSE']._serialized_end=2396
-  _globals['_LISTRUNSREQUEST']._serialized_start=2398
-  _globals['_LISTRUNSREQUEST']._serialized_end=2430
-  _globals['_LISTRUNSRESPONSE']._serialized_start=2432
-  _globals['_LISTRUNSRESPONSE']._serialized_end=2486
-  _globals['_STOREDRUN']._serialized_start=2489
-  _globals['_STOREDRUN']._serialized_end=2633
-  _globals['_EXPORTREQUEST']._serialized_start=2635
-  _globals['_EXPORTREQUEST']._serialized_end=2707
-  _globals['_EXPORTRESPONSE']._serialized_start=2709
-  _globals['_EXPORTRESPONSE']._serialized_end=2739
-  _globals['_CONTROLSERVICE']._serialized_start=3121
-  _globals['_CONTROLSERVICE']._serialized_end=4141
+  _globals['_RUNOUTCOME']._serialized_start=2837
+  _globals['_RUNOUTCOME']._serialized_end=2985
+  _globals['_EXPORTFORMAT']._serialized_start=2988
+  _globals['_EXPORTFORMAT']._serialized_end=3213
+  _globals['_PRECONDITION']._serialized_start=230
+  _globals['_PRECONDITION']._serialized_end=337
+  _globals['_GETSTATUSREQUEST']._serialized_start=339
+  _globals['_GETSTATUSREQUEST']._serialized_end=357
+  _globals['_GETSTATUSRESPONSE']._serialized_start=359
+  _globals['_GETSTATUSRESPONSE']._serialized_end=443
+  _globals['_GETMANIFESTREQUEST']._serialized_start=445
+  _globals['_GETMANIFESTREQUEST']._serialized_end=465
+  _globals['_GETMANIFESTRESPONSE']._serialized_start=467
+  _globals['_GETMANIFESTRESPONSE']._serialized_end=568
+  _globals['_RUNOPTIONS']._serialized_start=571
+  _globals['_RUNOPTIONS']._serialized_end=955
+  _globals['_CUSTOMARGUMENTVALUE']._serialized_start=957
+  _globals['_CUSTOMARGUMENTVALUE']._serialized_end=1025
+  _globals['_STARTRUNREQUEST']._serialized_start=1027
+  _globals['_STARTRUNREQUEST']._serialized_end=1131
+  _globals['_COMMANDRESULT']._serialized_start=1133
+  _globals['_COMMANDRESULT']._serialized_end=1202
+  _globals['_STARTRUNRESPONSE']._serialized_start=1204
+  _globals['_STARTRUNRESPONSE']._serialized_end=1264
+  _globals['_EDITRUNREQUEST']._serialized_start=1267
+  _globals['_EDITRUNREQUEST']._serialized_end=1400
+  _globals['_EDITRUNRESPONSE']._serialized_start=1402
+  _globals['_EDITRUNRESPONSE']._serialized_end=1461
+  _globals['_STOPRUNREQUEST']._serialized_start=1463
+  _globals['_STOPRUNREQUEST']._serialized_end=1576
+  _globals['_STOPRUNRESPONSE']._serialized_start=1578
+  _globals['_STOPRUNRESPONSE']._serialized_end=1637
+  _globals['_RESETSTATISTICSREQUEST']._serialized_start=1639
+  _globals['_RESETSTATISTICSREQUEST']._serialized_end=1710
+  _globals['_RESETSTATISTICSRESPONSE']._serialized_start=1712
+  _globals['_RESETSTATISTICSRESPONSE']._serialized_end=1779
+  _globals['_MARKRUNREQUEST']._serialized_start=1781
+  _globals['_MARKRUNREQUEST']._serialized_end=1858
+  _globals['_MARKRUNRESPONSE']._serialized_start=1860
+  _globals['_MARKRUNRESPONSE']._serialized_end=1919
+  _globals['_SHUTDOWNREQUEST']._serialized_start=1921
+  _globals['_SHUTDOWNREQUEST']._serialized_end=1985
+  _globals['_SHUTDOWNRESPONSE']._serialized_start=1987
+  _globals['_SHUTDOWNRESPONSE']._serialized_end=2047
+  _globals['_WATCHREQUEST']._serialized_start=2049
+  _globals['_WATCHREQUEST']._serialized_end=2176
+  _globals['_WATCHRESPONSE']._serialized_start=2178
+  _globals['_WATCHRESPONSE']._serialized_end=2232
+  _globals['_WATCHLOGSREQUEST']._serialized_start=2234
+  _globals['_WATCHLOGSREQUEST']._serialized_end=2314
+  _globals['_WATCHLOGSRESPONSE']._serialized_start=2316
+  _globals['_WATCHLOGSRESPONSE']._serialized_end=2391
+  _globals['_WATCHEVENTSREQUEST']._serialized_start=2393
+  _globals['_WATCHEVENTSREQUEST']._serialized_end=2431
+  _globals['_WATCHEVENTSRESPONSE']._serialized_start=2433
+  _globals['_WATCHEVENTSRESPONSE']._serialized_end=2491
+  _globals['_LISTRUNSREQUEST']._serialized_start=2493
+  _globals['_LISTRUNSREQUEST']._serialized_end=2525
+  _globals['_LISTRUNSRESPONSE']._serialized_start=2527
+  _globals['_LISTRUNSRESPONSE']._serialized_end=2581
+  _globals['_STOREDRUN']._serialized_start=2584
+  _globals['_STOREDRUN']._serialized_end=2728
+  _globals['_EXPORTREQUEST']._serialized_start=2730
+  _globals['_EXPORTREQUEST']._serialized_end=2802
+  _globals['_EXPORTRESPONSE']._serialized_start=2804
+  _globals['_EXPORTRESPONSE']._serialized_end=2834
+  _globals['_CONTROLSERVICE']._serialized_start=3216
+  _globals['_CONTROLSERVICE']._serialized_end=4236
 # @@protoc_insertion_point(module_scope)

@@ -9,6 +9,7 @@ from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from locust_protocol.v1 import assignment_pb2 as _assignment_pb2
 from locust_protocol.v1 import manifest_pb2 as _manifest_pb2
 from locust_protocol.v1 import report_pb2 as _report_pb2
 from locust_protocol.v1 import snapshot_pb2 as _snapshot_pb2
@@ -236,6 +237,8 @@ class RunOptions(_message.Message):
     NOTE_FIELD_NUMBER: _builtins.int
     PROFILE_FIELD_NUMBER: _builtins.int
     CUSTOM_ARGUMENTS_FIELD_NUMBER: _builtins.int
+    SECRET_ARGUMENTS_FIELD_NUMBER: _builtins.int
+    TAGS_FIELD_NUMBER: _builtins.int
     users: _builtins.int
     """Users at the end of the ramp."""
     spawn_rate: _builtins.float
@@ -258,7 +261,15 @@ class RunOptions(_message.Message):
 
     @_builtins.property
     def custom_arguments(self) -> _containers.RepeatedCompositeFieldContainer[Global___CustomArgumentValue]:
-        """Custom arguments by destination name."""
+        """Custom arguments by destination name. INVALID_ARGUMENT while the master cannot take them from a client."""
+
+    @_builtins.property
+    def secret_arguments(self) -> _containers.RepeatedCompositeFieldContainer[_assignment_pb2.SecretArgument]:
+        """Custom arguments that the locustfile declared secret; never logged, stored or shown. Statuses as above."""
+
+    @_builtins.property
+    def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Tags of the run, for finding it again."""
 
     def __init__(
         self,
@@ -273,10 +284,12 @@ class RunOptions(_message.Message):
         note: _builtins.str = ...,
         profile: _builtins.str = ...,
         custom_arguments: _abc.Iterable[Global___CustomArgumentValue] | None = ...,
+        secret_arguments: _abc.Iterable[_assignment_pb2.SecretArgument] | None = ...,
+        tags: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_host", b"_host", "_load_shape", b"_load_shape", "_run_time_ms", b"_run_time_ms", "_spawn_rate", b"_spawn_rate", "_users", b"_users", "host", b"host", "load_shape", b"load_shape", "run_time_ms", b"run_time_ms", "spawn_rate", b"spawn_rate", "users", b"users"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_host", b"_host", "_load_shape", b"_load_shape", "_run_time_ms", b"_run_time_ms", "_spawn_rate", b"_spawn_rate", "_users", b"_users", "custom_arguments", b"custom_arguments", "host", b"host", "load_shape", b"load_shape", "name", b"name", "note", b"note", "profile", b"profile", "run_time_ms", b"run_time_ms", "spawn_rate", b"spawn_rate", "user_classes", b"user_classes", "users", b"users"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_host", b"_host", "_load_shape", b"_load_shape", "_run_time_ms", b"_run_time_ms", "_spawn_rate", b"_spawn_rate", "_users", b"_users", "custom_arguments", b"custom_arguments", "host", b"host", "load_shape", b"load_shape", "name", b"name", "note", b"note", "profile", b"profile", "run_time_ms", b"run_time_ms", "secret_arguments", b"secret_arguments", "spawn_rate", b"spawn_rate", "tags", b"tags", "user_classes", b"user_classes", "users", b"users"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__host: _TypeAlias = _typing.Literal["host"]  # noqa: Y015
     _WhichOneofArgType__host: _TypeAlias = _typing.Literal["_host", b"_host"]  # noqa: Y015

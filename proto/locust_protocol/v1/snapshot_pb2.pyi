@@ -293,6 +293,7 @@ class RunSummary(_message.Message):
     LAST_ACTOR_FIELD_NUMBER: _builtins.int
     STATS_EPOCH_FIELD_NUMBER: _builtins.int
     EXPECTED_WORKERS_FIELD_NUMBER: _builtins.int
+    TAGS_FIELD_NUMBER: _builtins.int
     run_id: _builtins.bytes
     """16 random bytes; empty before the first run."""
     state: Global___RunState.ValueType
@@ -337,6 +338,10 @@ class RunSummary(_message.Message):
     def classes(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClassUsers]:
         """Users by class that run now."""
 
+    @_builtins.property
+    def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Tags of the run."""
+
     def __init__(
         self,
         *,
@@ -361,10 +366,11 @@ class RunSummary(_message.Message):
         last_actor: _builtins.str = ...,
         stats_epoch: _builtins.int = ...,
         expected_workers: _builtins.int = ...,
+        tags: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_deadline_ms", b"_deadline_ms", "deadline_ms", b"deadline_ms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_deadline_ms", b"_deadline_ms", "classes", b"classes", "complete_until_ms", b"complete_until_ms", "deadline_ms", b"deadline_ms", "elapsed_ms", b"elapsed_ms", "expected_workers", b"expected_workers", "host", b"host", "interrupted", b"interrupted", "last_actor", b"last_actor", "load_shape", b"load_shape", "locustfile", b"locustfile", "name", b"name", "note", b"note", "planned_users", b"planned_users", "profile", b"profile", "run_id", b"run_id", "spawn_rate", b"spawn_rate", "started_wall_ms", b"started_wall_ms", "state", b"state", "stats_epoch", b"stats_epoch", "target_users", b"target_users", "users", b"users"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_deadline_ms", b"_deadline_ms", "classes", b"classes", "complete_until_ms", b"complete_until_ms", "deadline_ms", b"deadline_ms", "elapsed_ms", b"elapsed_ms", "expected_workers", b"expected_workers", "host", b"host", "interrupted", b"interrupted", "last_actor", b"last_actor", "load_shape", b"load_shape", "locustfile", b"locustfile", "name", b"name", "note", b"note", "planned_users", b"planned_users", "profile", b"profile", "run_id", b"run_id", "spawn_rate", b"spawn_rate", "started_wall_ms", b"started_wall_ms", "state", b"state", "stats_epoch", b"stats_epoch", "tags", b"tags", "target_users", b"target_users", "users", b"users"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__deadline_ms: _TypeAlias = _typing.Literal["deadline_ms"]  # noqa: Y015
     _WhichOneofArgType__deadline_ms: _TypeAlias = _typing.Literal["_deadline_ms", b"_deadline_ms"]  # noqa: Y015
