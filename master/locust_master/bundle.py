@@ -75,7 +75,7 @@ def gather(locustfiles: Sequence[str], *, extra_files: Sequence[str] = ()) -> Bu
     paths = resolve_locustfiles(locustfiles)
     if not paths:
         raise UsageError("no locustfile is named", remedy="name it with -f FILE")
-    root = Path(os.path.commonpath([path.parent for path in paths]))
+    root = Path(os.path.commonpath([_import_root(path, locustfiles) for path in paths]))
     wanted = {path: path.relative_to(root).as_posix() for path in paths}
     for pattern in extra_files:
         wanted.update(_extra_files(root, pattern))
@@ -135,6 +135,19 @@ def _python_files(folder: Path, name: str) -> list[Path]:
             f"no locustfile in folder {name!r}", remedy="files whose name starts with _ do not count"
         )
     return found
+
+
+def _import_root(path: Path, names: Sequence[str]) -> Path:
+    """Returns the folder that a locustfile's imports start from: its own, or for a module named with dots
+    (`-f load.shop`, found below the working folder) the one that holds the outermost package.
+    """
+    here = Path.cwd()
+    for name in names:
+        relative = Path(*name.split("."))
+        module = (here / relative.with_suffix(".py"), here / relative / "__init__.py")
+        if "." in name and not Path(name).exists() and path in [each.resolve() for each in module]:
+            return here.resolve()
+    return path.parent
 
 
 def _module_path(name: str) -> Path:

@@ -98,6 +98,17 @@ def test_suffix_may_be_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert list(gather(["locustfile"]).manifest.locustfiles) == ["locustfile.py"]
 
 
+def test_module_named_with_dots_brings_the_packages_it_imports_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`import load.pages` in `-f load.shop` must work on a worker too."""
+    write(tmp_path, "load/__init__.py", "load/shop.py", "load/pages.py", "users.csv")
+    monkeypatch.chdir(tmp_path)
+    bundle = gather(["load.shop"])
+    assert list(bundle.manifest.locustfiles) == ["load/shop.py"]
+    assert paths_of(bundle) == ["load/__init__.py", "load/pages.py", "load/shop.py", "users.csv"]
+
+
 @pytest.mark.parametrize("module", ["tests_of.load", "tests_of"])
 def test_module_is_found_without_running_it(
     module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
