@@ -51,4 +51,5 @@ def make_assignment(
         deadline_us=run.deadline_us,
         stats_epoch=run.stats_epoch,
         cluster=cluster,
+        spawn_rate=run.goal.spawn_rate,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from locust_master.generator_watch import GeneratorWatch
@@ -13,10 +13,11 @@ from locust_master.merging.totals import RunTotals
 from locust_master.planning.goal import Goal
 from locust_master.planning.plan import (
     PlacementPlan,
+    PlanBasis,
     WorkerCapacity,
     end_us,
-    make_plan,
     next_start_us,
+    plan_of,
     planned_placement,
     planned_users,
 )
@@ -25,6 +26,7 @@ from locust_master.run_options import RunOptions
 from locust_protocol.v1 import assignment_pb2, bundle_pb2, report_pb2, snapshot_pb2
 
 EMPTY_PLAN = PlacementPlan(start_us=0, by_worker={}, total_target=0)
+NOBODY: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -53,6 +55,8 @@ class Run:
     ledger: Ledger
     lifecycle: Lifecycle
     plan: PlacementPlan = EMPTY_PLAN
+    on_planned: Callable[[PlanBasis], None] | None = None
+    """Told what each new plan follows from, before anybody follows the plan."""
     stats_epoch: int = 1
     events: EventLog = field(default_factory=EventLog)
     losses: list[Loss] = field(default_factory=list)
@@ -68,19 +72,37 @@ class Run:
             return self.stopped_us
         return max(0, (now_ns - self.record.start_ns) // 1_000)
 
-    def replan(self, members: Sequence[Member], *, at_us: int, goal: Goal | None = None) -> None:
-        """Makes the plan from what is planned at `at_us` to the goal, over the members that are here."""
+    def replan(
+        self,
+        members: Sequence[Member],
+        *,
+        at_us: int,
+        goal: Goal | None = None,
+        idle: Collection[str] = NOBODY,
+    ) -> None:
+        """Makes the plan from what is planned at `at_us` to the goal, over the members that are here.
+
+        `idle` are the keys of members that run nothing, whatever was planned: their users come again one
+        after the other, like all others.
+        """
         if goal is not None:
             self.goal = goal
-        here = {member.key for member in members}
+        here = {member.key for member in members if member.key not in idle}
         planned = planned_placement(self.plan, at_us)
-        start_us = next_start_us(self.plan, at_us=at_us, spawn_rate=self.goal.spawn_rate)
-        self.plan = make_plan(
-            current={worker: classes for worker, classes in planned.items() if worker in here},
-            goal=self.goal,
-            workers=[WorkerCapacity(member.key, member.runners) for member in members],
-            start_us=start_us,
+        self.follow(
+            PlanBasis(
+                start_us=next_start_us(self.plan, at_us=at_us, spawn_rate=self.goal.spawn_rate),
+                current={worker: classes for worker, classes in planned.items() if worker in here},
+                goal=self.goal,
+                workers=tuple(WorkerCapacity(member.key, member.runners) for member in members),
+            )
         )
+
+    def follow(self, basis: PlanBasis) -> None:
+        """Makes the plan that follows from `basis`."""
+        if self.on_planned is not None:
+            self.on_planned(basis)
+        self.plan = plan_of(basis)
 
     def count(self, member: Member, report: report_pb2.Report, *, now_ns: int) -> None:
         """Counts a report that arrived at `now_ns`. Raises `MalformedReport` and changes nothing then."""

@@ -32,6 +32,14 @@ class Goal:
     classes: tuple[ClassShare, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class TimedGoal:
+    """A goal that holds from `from_us` (µs on the run's timeline) on."""
+
+    from_us: int
+    goal: Goal
+
+
 def class_sequence(classes: Sequence[ClassShare]) -> Iterator[str]:
     """Yield the class of the first user, the second, and so on.
 

@@ -10,7 +10,7 @@ Pure: it must never know what time it is, nor whether anybody follows the plan.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from locust_master.planning.goal import Goal
+from locust_master.planning.goal import Goal, TimedGoal
 from locust_master.planning.placement import Placement, Step, WorkerCapacity, interval_us
 from locust_master.planning.steps import plan_steps, timed_changes
 from locust_protocol.schedule import UserSchedule, compress, final_users, last_due_us, wanted_users
@@ -18,11 +18,13 @@ from locust_protocol.schedule import UserSchedule, compress, final_users, last_d
 __all__ = [
     "Placement",
     "PlacementPlan",
+    "PlanBasis",
     "Step",
     "WorkerCapacity",
     "end_us",
     "make_plan",
     "next_start_us",
+    "plan_of",
     "plan_steps",
     "planned_placement",
     "planned_users",
@@ -41,6 +43,25 @@ class PlacementPlan:
     start_us: int
     by_worker: Mapping[str, tuple[UserSchedule, ...]]
     total_target: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlanBasis:
+    """All that a plan follows from: equal bases give equal plans, so whoever keeps the basis keeps the plan.
+
+    `goal` holds from `start_us` on; each of `later`, in order of time, from its own moment on.
+    """
+
+    start_us: int
+    current: Placement
+    goal: Goal
+    workers: tuple[WorkerCapacity, ...]
+    later: tuple[TimedGoal, ...] = ()
+
+
+def plan_of(basis: PlanBasis) -> PlacementPlan:
+    """Return the plan that follows from `basis`. Raises ValueError as `make_plan`."""
+    return make_plan(current=basis.current, goal=basis.goal, workers=basis.workers, start_us=basis.start_us)
 
 
 def make_plan(

@@ -26,7 +26,7 @@ from locust_protocol.v1 import bundle_pb2 as locust_dot_v1_dot_bundle__pb2
 from locust_protocol.v1 import options_pb2 as locust_dot_v1_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1alocust/v1/assignment.proto\x12\tlocust.v1\x1a\x16locust/v1/bundle.proto\x1a\x17locust/v1/options.proto\"\xca\x02\n\nAssignment\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12\x0e\n\x06run_id\x18\x02 \x01(\x0c\x12\x1f\n\x05phase\x18\x03 \x01(\x0e\x32\x10.locust.v1.Phase\x12*\n\x06\x62undle\x18\x04 \x01(\x0b\x32\x1a.locust.v1.BundleReference\x12(\n\x08settings\x18\x05 \x01(\x0b\x32\x16.locust.v1.RunSettings\x12#\n\x05goals\x18\x06 \x03(\x0b\x32\x14.locust.v1.ClassGoal\x12\x14\n\x0crun_start_ns\x18\x07 \x01(\x12\x12\x18\n\x0b\x64\x65\x61\x64line_us\x18\x08 \x01(\x04H\x00\x88\x01\x01\x12\x13\n\x0bstats_epoch\x18\t \x01(\r\x12\'\n\x07\x63luster\x18\n \x01(\x0b\x32\x16.locust.v1.ClusterViewB\x0e\n\x0c_deadline_us\"\x81\x01\n\tClassGoal\x12\x12\n\nuser_class\x18\x01 \x01(\t\x12(\n\x05users\x18\x02 \x01(\x0b\x32\x17.locust.v1.UserScheduleH\x00\x12.\n\x08\x61rrivals\x18\x03 \x01(\x0b\x32\x1a.locust.v1.ArrivalScheduleH\x00\x42\x06\n\x04goal\"B\n\x0cUserSchedule\x12\x12\n\nbase_users\x18\x01 \x01(\r\x12\x1e\n\x05spans\x18\x02 \x03(\x0b\x32\x0f.locust.v1.Span\"P\n\x04Span\x12\x14\n\x0c\x66irst_due_us\x18\x01 \x01(\x04\x12\x13\n\x0binterval_us\x18\x02 \x01(\x04\x12\r\n\x05\x63ount\x18\x03 \x01(\r\x12\x0e\n\x06\x63hange\x18\x04 \x01(\x11\"K\n\x0f\x41rrivalSchedule\x12%\n\x05rates\x18\x01 \x03(\x0b\x32\x16.locust.v1.ArrivalRate\x12\x11\n\tmax_users\x18\x02 \x01(\r\"9\n\x0b\x41rrivalRate\x12\r\n\x05\x61t_us\x18\x01 \x01(\x04\x12\x1b\n\x13\x61rrivals_per_second\x18\x02 \x01(\x01\"\xcf\x01\n\x0bRunSettings\x12\x11\n\targuments\x18\x01 \x03(\t\x12\x33\n\x10secret_arguments\x18\x02 \x03(\x0b\x32\x19.locust.v1.SecretArgument\x12\x11\n\x04host\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x14\n\x0cuser_classes\x18\x04 \x03(\t\x12\x17\n\x0fstop_timeout_ms\x18\x05 \x01(\x04\x12\x11\n\tlog_level\x18\x06 \x01(\t\x12\x11\n\x04seed\x18\x07 \x01(\x04H\x01\x88\x01\x01\x42\x07\n\x05_hostB\x07\n\x05_seed\"3\n\x0eSecretArgument\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x05value\x18\x02 \x01(\tB\x04\x90\xb5\x18\x01\"4\n\x0b\x43lusterView\x12\x0f\n\x07runners\x18\x01 \x01(\r\x12\x14\n\x0ctarget_users\x18\x02 \x01(\r*a\n\x05Phase\x12\x15\n\x11PHASE_UNSPECIFIED\x10\x00\x12\x0e\n\nPHASE_IDLE\x10\x01\x12\x11\n\rPHASE_PREPARE\x10\x02\x12\r\n\tPHASE_RUN\x10\x03\x12\x0f\n\x0bPHASE_DRAIN\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1alocust/v1/assignment.proto\x12\tlocust.v1\x1a\x16locust/v1/bundle.proto\x1a\x17locust/v1/options.proto\"\xde\x02\n\nAssignment\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12\x0e\n\x06run_id\x18\x02 \x01(\x0c\x12\x1f\n\x05phase\x18\x03 \x01(\x0e\x32\x10.locust.v1.Phase\x12*\n\x06\x62undle\x18\x04 \x01(\x0b\x32\x1a.locust.v1.BundleReference\x12(\n\x08settings\x18\x05 \x01(\x0b\x32\x16.locust.v1.RunSettings\x12#\n\x05goals\x18\x06 \x03(\x0b\x32\x14.locust.v1.ClassGoal\x12\x14\n\x0crun_start_ns\x18\x07 \x01(\x12\x12\x18\n\x0b\x64\x65\x61\x64line_us\x18\x08 \x01(\x04H\x00\x88\x01\x01\x12\x13\n\x0bstats_epoch\x18\t \x01(\r\x12\'\n\x07\x63luster\x18\n \x01(\x0b\x32\x16.locust.v1.ClusterView\x12\x12\n\nspawn_rate\x18\x0b \x01(\x01\x42\x0e\n\x0c_deadline_us\"\x81\x01\n\tClassGoal\x12\x12\n\nuser_class\x18\x01 \x01(\t\x12(\n\x05users\x18\x02 \x01(\x0b\x32\x17.locust.v1.UserScheduleH\x00\x12.\n\x08\x61rrivals\x18\x03 \x01(\x0b\x32\x1a.locust.v1.ArrivalScheduleH\x00\x42\x06\n\x04goal\"B\n\x0cUserSchedule\x12\x12\n\nbase_users\x18\x01 \x01(\r\x12\x1e\n\x05spans\x18\x02 \x03(\x0b\x32\x0f.locust.v1.Span\"P\n\x04Span\x12\x14\n\x0c\x66irst_due_us\x18\x01 \x01(\x04\x12\x13\n\x0binterval_us\x18\x02 \x01(\x04\x12\r\n\x05\x63ount\x18\x03 \x01(\r\x12\x0e\n\x06\x63hange\x18\x04 \x01(\x11\"K\n\x0f\x41rrivalSchedule\x12%\n\x05rates\x18\x01 \x03(\x0b\x32\x16.locust.v1.ArrivalRate\x12\x11\n\tmax_users\x18\x02 \x01(\r\"9\n\x0b\x41rrivalRate\x12\r\n\x05\x61t_us\x18\x01 \x01(\x04\x12\x1b\n\x13\x61rrivals_per_second\x18\x02 \x01(\x01\"\xe2\x01\n\x0bRunSettings\x12\x11\n\targuments\x18\x01 \x03(\t\x12\x33\n\x10secret_arguments\x18\x02 \x03(\x0b\x32\x19.locust.v1.SecretArgument\x12\x11\n\x04host\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x14\n\x0cuser_classes\x18\x04 \x03(\t\x12\x17\n\x0fstop_timeout_ms\x18\x05 \x01(\x04\x12\x11\n\tlog_level\x18\x06 \x01(\t\x12\x11\n\x04seed\x18\x07 \x01(\x04H\x01\x88\x01\x01\x12\x11\n\tmax_names\x18\x08 \x01(\rB\x07\n\x05_hostB\x07\n\x05_seed\"3\n\x0eSecretArgument\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x05value\x18\x02 \x01(\tB\x04\x90\xb5\x18\x01\"4\n\x0b\x43lusterView\x12\x0f\n\x07runners\x18\x01 \x01(\r\x12\x14\n\x0ctarget_users\x18\x02 \x01(\r*a\n\x05Phase\x12\x15\n\x11PHASE_UNSPECIFIED\x10\x00\x12\x0e\n\nPHASE_IDLE\x10\x01\x12\x11\n\rPHASE_PREPARE\x10\x02\x12\r\n\tPHASE_RUN\x10\x03\x12\x0f\n\x0bPHASE_DRAIN\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,24 +35,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SECRETARGUMENT'].fields_by_name['value']._loaded_options = None
   _globals['_SECRETARGUMENT'].fields_by_name['value']._serialized_options = b'\220\265\030\001'
-  _globals['_PHASE']._serialized_start=1158
-  _globals['_PHASE']._serialized_end=1255
+  _globals['_PHASE']._serialized_start=1197
+  _globals['_PHASE']._serialized_end=1294
   _globals['_ASSIGNMENT']._serialized_start=91
-  _globals['_ASSIGNMENT']._serialized_end=421
-  _globals['_CLASSGOAL']._serialized_start=424
-  _globals['_CLASSGOAL']._serialized_end=553
-  _globals['_USERSCHEDULE']._serialized_start=555
-  _globals['_USERSCHEDULE']._serialized_end=621
-  _globals['_SPAN']._serialized_start=623
-  _globals['_SPAN']._serialized_end=703
-  _globals['_ARRIVALSCHEDULE']._serialized_start=705
-  _globals['_ARRIVALSCHEDULE']._serialized_end=780
-  _globals['_ARRIVALRATE']._serialized_start=782
-  _globals['_ARRIVALRATE']._serialized_end=839
-  _globals['_RUNSETTINGS']._serialized_start=842
-  _globals['_RUNSETTINGS']._serialized_end=1049
-  _globals['_SECRETARGUMENT']._serialized_start=1051
-  _globals['_SECRETARGUMENT']._serialized_end=1102
-  _globals['_CLUSTERVIEW']._serialized_start=1104
-  _globals['_CLUSTERVIEW']._serialized_end=1156
+  _globals['_ASSIGNMENT']._serialized_end=441
+  _globals['_CLASSGOAL']._serialized_start=444
+  _globals['_CLASSGOAL']._serialized_end=573
+  _globals['_USERSCHEDULE']._serialized_start=575
+  _globals['_USERSCHEDULE']._serialized_end=641
+  _globals['_SPAN']._serialized_start=643
+  _globals['_SPAN']._serialized_end=723
+  _globals['_ARRIVALSCHEDULE']._serialized_start=725
+  _globals['_ARRIVALSCHEDULE']._serialized_end=800
+  _globals['_ARRIVALRATE']._serialized_start=802
+  _globals['_ARRIVALRATE']._serialized_end=859
+  _globals['_RUNSETTINGS']._serialized_start=862
+  _globals['_RUNSETTINGS']._serialized_end=1088
+  _globals['_SECRETARGUMENT']._serialized_start=1090
+  _globals['_SECRETARGUMENT']._serialized_end=1141
+  _globals['_CLUSTERVIEW']._serialized_start=1143
+  _globals['_CLUSTERVIEW']._serialized_end=1195
 # @@protoc_insertion_point(module_scope)

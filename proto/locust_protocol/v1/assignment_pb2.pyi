@@ -68,6 +68,7 @@ class Assignment(_message.Message):
     DEADLINE_US_FIELD_NUMBER: _builtins.int
     STATS_EPOCH_FIELD_NUMBER: _builtins.int
     CLUSTER_FIELD_NUMBER: _builtins.int
+    SPAWN_RATE_FIELD_NUMBER: _builtins.int
     generation: _builtins.int
     """Grows with every change of anything below, within a master's life and over its restarts."""
     run_id: _builtins.bytes
@@ -80,6 +81,10 @@ class Assignment(_message.Message):
     """Run time in microseconds at which the worker drains by itself, even when the master is away; absent: never."""
     stats_epoch: _builtins.int
     """Grows with every reset of statistics; samples recorded under an older epoch stay in it."""
+    spawn_rate: _builtins.float
+    """Users per second of the run: the pace at which a worker starts users again whose runner died; 0: at once,
+    as a worker does that does not know the field.
+    """
     @_builtins.property
     def bundle(self) -> _bundle_pb2.BundleReference:
         """Code to have loaded. A runner belongs to one digest; a change of digest starts new runners."""
@@ -109,10 +114,11 @@ class Assignment(_message.Message):
         deadline_us: _builtins.int | None = ...,
         stats_epoch: _builtins.int = ...,
         cluster: Global___ClusterView | None = ...,
+        spawn_rate: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_deadline_us", b"_deadline_us", "bundle", b"bundle", "cluster", b"cluster", "deadline_us", b"deadline_us", "settings", b"settings"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_deadline_us", b"_deadline_us", "bundle", b"bundle", "cluster", b"cluster", "deadline_us", b"deadline_us", "generation", b"generation", "goals", b"goals", "phase", b"phase", "run_id", b"run_id", "run_start_ns", b"run_start_ns", "settings", b"settings", "stats_epoch", b"stats_epoch"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_deadline_us", b"_deadline_us", "bundle", b"bundle", "cluster", b"cluster", "deadline_us", b"deadline_us", "generation", b"generation", "goals", b"goals", "phase", b"phase", "run_id", b"run_id", "run_start_ns", b"run_start_ns", "settings", b"settings", "spawn_rate", b"spawn_rate", "stats_epoch", b"stats_epoch"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__deadline_us: _TypeAlias = _typing.Literal["deadline_us"]  # noqa: Y015
     _WhichOneofArgType__deadline_us: _TypeAlias = _typing.Literal["_deadline_us", b"_deadline_us"]  # noqa: Y015
@@ -285,6 +291,7 @@ class RunSettings(_message.Message):
     STOP_TIMEOUT_MS_FIELD_NUMBER: _builtins.int
     LOG_LEVEL_FIELD_NUMBER: _builtins.int
     SEED_FIELD_NUMBER: _builtins.int
+    MAX_NAMES_FIELD_NUMBER: _builtins.int
     host: _builtins.str
     """Host set for this run; overrides every class's own; absent: each class's own."""
     stop_timeout_ms: _builtins.int
@@ -293,6 +300,8 @@ class RunSettings(_message.Message):
     """Locustfile's log level name (DEBUG, INFO, WARNING, ERROR, CRITICAL)."""
     seed: _builtins.int
     """Seed of the run; absent: users are not seeded."""
+    max_names: _builtins.int
+    """Request names that are told apart; samples of more count under "(other)". 0: the limit that is built in."""
     @_builtins.property
     def arguments(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Command line that runners parse with the same flag table as the master, without secrets."""
@@ -315,10 +324,11 @@ class RunSettings(_message.Message):
         stop_timeout_ms: _builtins.int = ...,
         log_level: _builtins.str = ...,
         seed: _builtins.int | None = ...,
+        max_names: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_host", b"_host", "_seed", b"_seed", "host", b"host", "seed", b"seed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_host", b"_host", "_seed", b"_seed", "arguments", b"arguments", "host", b"host", "log_level", b"log_level", "secret_arguments", b"secret_arguments", "seed", b"seed", "stop_timeout_ms", b"stop_timeout_ms", "user_classes", b"user_classes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_host", b"_host", "_seed", b"_seed", "arguments", b"arguments", "host", b"host", "log_level", b"log_level", "max_names", b"max_names", "secret_arguments", b"secret_arguments", "seed", b"seed", "stop_timeout_ms", b"stop_timeout_ms", "user_classes", b"user_classes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__host: _TypeAlias = _typing.Literal["host"]  # noqa: Y015
     _WhichOneofArgType__host: _TypeAlias = _typing.Literal["_host", b"_host"]  # noqa: Y015

@@ -239,6 +239,8 @@ class RunOptions(_message.Message):
     CUSTOM_ARGUMENTS_FIELD_NUMBER: _builtins.int
     SECRET_ARGUMENTS_FIELD_NUMBER: _builtins.int
     TAGS_FIELD_NUMBER: _builtins.int
+    STAGES_FIELD_NUMBER: _builtins.int
+    STEP_LOAD_FIELD_NUMBER: _builtins.int
     users: _builtins.int
     """Users at the end of the ramp."""
     spawn_rate: _builtins.float
@@ -271,6 +273,16 @@ class RunOptions(_message.Message):
     def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Tags of the run, for finding it again."""
 
+    @_builtins.property
+    def stages(self) -> _containers.RepeatedCompositeFieldContainer[Global___Stage]:
+        """Users over time instead of one ramp: each stage leads linearly from the users before it to its own. The
+        run ends after the last one, unless run_time_ms ends it before. INVALID_ARGUMENT together with a load shape.
+        """
+
+    @_builtins.property
+    def step_load(self) -> Global___StepLoad:
+        """Users in steps up to `users`. INVALID_ARGUMENT together with stages or a load shape."""
+
     def __init__(
         self,
         *,
@@ -286,10 +298,12 @@ class RunOptions(_message.Message):
         custom_arguments: _abc.Iterable[Global___CustomArgumentValue] | None = ...,
         secret_arguments: _abc.Iterable[_assignment_pb2.SecretArgument] | None = ...,
         tags: _abc.Iterable[_builtins.str] | None = ...,
+        stages: _abc.Iterable[Global___Stage] | None = ...,
+        step_load: Global___StepLoad | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_host", b"_host", "_load_shape", b"_load_shape", "_run_time_ms", b"_run_time_ms", "_spawn_rate", b"_spawn_rate", "_users", b"_users", "host", b"host", "load_shape", b"load_shape", "run_time_ms", b"run_time_ms", "spawn_rate", b"spawn_rate", "users", b"users"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_host", b"_host", "_load_shape", b"_load_shape", "_run_time_ms", b"_run_time_ms", "_spawn_rate", b"_spawn_rate", "_users", b"_users", "host", b"host", "load_shape", b"load_shape", "run_time_ms", b"run_time_ms", "spawn_rate", b"spawn_rate", "step_load", b"step_load", "users", b"users"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_host", b"_host", "_load_shape", b"_load_shape", "_run_time_ms", b"_run_time_ms", "_spawn_rate", b"_spawn_rate", "_users", b"_users", "custom_arguments", b"custom_arguments", "host", b"host", "load_shape", b"load_shape", "name", b"name", "note", b"note", "profile", b"profile", "run_time_ms", b"run_time_ms", "secret_arguments", b"secret_arguments", "spawn_rate", b"spawn_rate", "tags", b"tags", "user_classes", b"user_classes", "users", b"users"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_host", b"_host", "_load_shape", b"_load_shape", "_run_time_ms", b"_run_time_ms", "_spawn_rate", b"_spawn_rate", "_users", b"_users", "custom_arguments", b"custom_arguments", "host", b"host", "load_shape", b"load_shape", "name", b"name", "note", b"note", "profile", b"profile", "run_time_ms", b"run_time_ms", "secret_arguments", b"secret_arguments", "spawn_rate", b"spawn_rate", "stages", b"stages", "step_load", b"step_load", "tags", b"tags", "user_classes", b"user_classes", "users", b"users"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__host: _TypeAlias = _typing.Literal["host"]  # noqa: Y015
     _WhichOneofArgType__host: _TypeAlias = _typing.Literal["_host", b"_host"]  # noqa: Y015
@@ -313,6 +327,58 @@ class RunOptions(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__users) -> _WhichOneofReturnType__users | None: ...
 
 Global___RunOptions: _TypeAlias = RunOptions  # noqa: Y015
+
+@_typing.final
+class Stage(_message.Message):
+    """A part of a run that leads to a number of users."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DURATION_MS_FIELD_NUMBER: _builtins.int
+    USERS_FIELD_NUMBER: _builtins.int
+    duration_ms: _builtins.int
+    """How long it takes, in milliseconds; 0: at once."""
+    users: _builtins.int
+    """Users at its end."""
+    def __init__(
+        self,
+        *,
+        duration_ms: _builtins.int = ...,
+        users: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duration_ms", b"duration_ms", "users", b"users"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Stage: _TypeAlias = Stage  # noqa: Y015
+
+@_typing.final
+class StepLoad(_message.Message):
+    """Adds users step by step."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USERS_FIELD_NUMBER: _builtins.int
+    INTERVAL_MS_FIELD_NUMBER: _builtins.int
+    users: _builtins.int
+    """Users that each step adds, at the spawn rate; at least 1."""
+    interval_ms: _builtins.int
+    """Milliseconds from one step to the next; at least 1."""
+    def __init__(
+        self,
+        *,
+        users: _builtins.int = ...,
+        interval_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["interval_ms", b"interval_ms", "users", b"users"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StepLoad: _TypeAlias = StepLoad  # noqa: Y015
 
 @_typing.final
 class CustomArgumentValue(_message.Message):

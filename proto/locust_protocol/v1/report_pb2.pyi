@@ -176,6 +176,10 @@ class _WorkerEventKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Worke
     """More request names than the limit: the rest is counted under "(other)"."""
     WORKER_EVENT_KIND_QUIT_REQUESTED: _WorkerEventKind.ValueType  # 7
     """User code asked for the end of the run (StopTest, runner.quit())."""
+    WORKER_EVENT_KIND_SUSPENDED: _WorkerEventKind.ValueType  # 8
+    """The machine stood still (a paused machine, a stopped process) and went on."""
+    WORKER_EVENT_KIND_LIMIT_TOO_LOW: _WorkerEventKind.ValueType  # 9
+    """A limit of the machine is too low for the users it is to run."""
 
 class WorkerEventKind(_WorkerEventKind, metaclass=_WorkerEventKindEnumTypeWrapper):
     """What happened on a worker."""
@@ -196,6 +200,10 @@ WORKER_EVENT_KIND_NAMES_LIMITED: WorkerEventKind.ValueType  # 6
 """More request names than the limit: the rest is counted under "(other)"."""
 WORKER_EVENT_KIND_QUIT_REQUESTED: WorkerEventKind.ValueType  # 7
 """User code asked for the end of the run (StopTest, runner.quit())."""
+WORKER_EVENT_KIND_SUSPENDED: WorkerEventKind.ValueType  # 8
+"""The machine stood still (a paused machine, a stopped process) and went on."""
+WORKER_EVENT_KIND_LIMIT_TOO_LOW: WorkerEventKind.ValueType  # 9
+"""A limit of the machine is too low for the users it is to run."""
 Global___WorkerEventKind: _TypeAlias = WorkerEventKind  # noqa: Y015
 
 class _LogLevel:
