@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from locust_master.admission import SessionTerms, admission, check_registration
 from locust_master.assignments import Offer, make_assignment
 from locust_master.lifecycle import RunState, RunTrigger
+from locust_master.losses import Loss, LossKind, WorkerLossPolicy, missing_ms
 from locust_master.mailbox import Mailbox
 from locust_master.mailboxes import Mailboxes
 from locust_master.membership import Member, Membership
@@ -22,9 +23,9 @@ from locust_master.planning.goal import Goal
 from locust_master.refusals import Refused
 from locust_master.reports import ReportDesk, ReportSink
 from locust_master.revision import Revision
-from locust_master.run import Run
-from locust_master.run_events import Loss
-from locust_master.run_watch import FINAL_GRACE_S, Happening, happening_of, owing
+from locust_master.run import NOBODY, Run
+from locust_master.run_watch import Happening, happening_of, owing
+from locust_protocol.limits import RUNNER_FLUSH_INTERVAL_S, SUSPECT_AFTER_S
 from locust_protocol.v1 import (
     assignment_pb2,
     bundle_pb2,
@@ -84,10 +85,11 @@ class Cluster:
         self._mailboxes.open(member)
         is_new = previous is None or not previous.is_live
         if is_new:
-            self._event(snapshot_pb2.RUN_EVENT_KIND_WORKER_JOINED, f"worker {member.name} joined", now_ns)
-            logger.info("worker joined worker=%s runners=%d address=%s", member.name, member.runners, address)
-            self._sink.worker_connected(member)
-        if is_new or (previous is not None and previous.runner_indices != member.runner_indices):
+            self._welcome(member, now_ns)
+        if is_new or not self._runs_its_share(request):
+            # Whatever it ran before, it runs nothing now: its users come at the spawn rate, as all others.
+            self._members_changed(now_ns, idle=frozenset({member.key}))
+        elif previous is not None and previous.runner_indices != member.runner_indices:
             self._members_changed(now_ns)
         else:
             self._send_assignment(member)
@@ -101,8 +103,31 @@ class Cluster:
         self.revision.bump()
         return response
 
+    def _welcome(self, member: Member, now_ns: int) -> None:
+        self._event(snapshot_pb2.RUN_EVENT_KIND_WORKER_JOINED, f"worker {member.name} joined", now_ns)
+        logger.info(
+            "worker joined worker=%s runners=%d address=%s", member.name, member.runners, member.address
+        )
+        if self.run is not None and self.run.stopped_us is None:
+            at_ms = self.run.now_us(now_ns) // 1_000
+            self.run.settle_losses(member.name, LossKind.WORKER, at_ms=at_ms)
+            self.run.settle_losses("", LossKind.NO_WORKER, at_ms=at_ms)
+        self._sink.worker_connected(member)
+
+    def _runs_its_share(self, request: master_service_pb2.RegisterRequest) -> bool:
+        """False when a run wants users and the worker says that it ended them, or never had any."""
+        if self.run is None or not self.run.lifecycle.is_active:
+            return True
+        progress = request.progress
+        return progress.run_id == self.run.record.run_id and progress.phase == assignment_pb2.PHASE_RUN
+
     def goodbye(self, member: Member, reason: str, now_ns: int) -> None:
         """A worker leaves by itself: its share moves at once."""
+        run = self.run
+        if run is not None and run.stopped_us is None and run.ledger.owes(member.uid):
+            logger.warning("worker left without its last report worker=%s", member.name)
+            lost_ms = self._missing_ms(member, now_ns)
+            run.losses.append(Loss(member.name, run.now_us(now_ns) // 1_000, lost_ms, LossKind.LAST_REPORT))
         self.membership.leave(member, now_ns / 1e9)
         self._mailboxes.close(member)
         logger.info("worker left worker=%s reason=%s", member.name, reason)
@@ -112,9 +137,17 @@ class Cluster:
     def take_report(self, member: Member, report: report_pb2.Report, now_ns: int) -> None:
         """Counts a report once, or acknowledges it again, or asks for a snapshot."""
         member.heard_s = now_ns / 1e9
+        if report.sequence:
+            member.reported_s = member.heard_s
+        member.stream_ended_s = None
         member.status = report.status
         self._reports.take(self.run, member, report, now_ns)
         self.revision.bump()
+
+    def stream_ended(self, member: Member, now_ns: int) -> None:
+        """A stream of reports ended. That is no goodbye, but it says until when its samples can have come."""
+        if member.is_live:
+            member.stream_ended_s = now_ns / 1e9
 
     def mailbox(self, member: Member) -> Mailbox:
         """Returns what waits for a live member."""
@@ -131,14 +164,29 @@ class Cluster:
         host = host_of(member)
         return [sentences[host]] if host in sentences else []
 
-    def _members_changed(self, now_ns: int) -> None:
+    def _members_changed(self, now_ns: int, *, idle: frozenset[str] = NOBODY) -> None:
         run = self.run
         if run is not None and run.lifecycle.is_active:
-            run.replan(self.membership.live(), at_us=run.now_us(now_ns))
+            run.replan(self._with_share(run), at_us=run.now_us(now_ns), idle=idle)
             run.lifecycle.apply(RunTrigger.GOAL_MOVED)
             if not self.membership.live():
-                logger.warning("no worker is left, so nothing generates load: start one, or stop the run")
+                self._note_no_worker(run, run.now_us(now_ns) // 1_000)
         self.assign_all()
+
+    def _note_no_worker(self, run: Run, at_ms: int) -> None:
+        if run.without_workers_since_ms is None:
+            logger.warning("no worker is left, so nothing generates load: start one, or stop the run")
+            run.losses.append(Loss("", at_ms, 0, LossKind.NO_WORKER))
+
+    def _with_share(self, run: Run) -> list[Member]:
+        """Members among whom the users are dealt: the live ones, and those whose share is kept for them."""
+        if run.loss_terms.policy is not WorkerLossPolicy.KEEP:
+            return self.membership.live()
+        return [
+            member
+            for member in self.membership.all()
+            if member.is_live or (not member.has_left and member.key in run.plan.by_worker)
+        ]
 
     # ── assignments ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -182,7 +230,7 @@ class Cluster:
         """Moves the goal of the run that goes on."""
         run = self._present_run()
         run.lifecycle.apply(RunTrigger.GOAL_MOVED)
-        run.replan(self.membership.live(), at_us=run.now_us(now_ns), goal=goal)
+        run.replan(self._with_share(run), at_us=run.now_us(now_ns), goal=goal)
         self.assign_all()
 
     def drain(self, now_ns: int, *, stop_timeout_ms: int) -> None:
@@ -199,7 +247,9 @@ class Cluster:
         at_us = run.now_us(now_ns)
         for member in owing(run, self.membership.live()):
             logger.warning("the last report is missing worker=%s", member.name)
-            run.losses.append(Loss(member.name, at_us // 1_000, int(FINAL_GRACE_S * 1_000)))
+            lost_ms = self._missing_ms(member, now_ns)
+            run.losses.append(Loss(member.name, at_us // 1_000, lost_ms, LossKind.LAST_REPORT))
+        run.settle_losses("", LossKind.NO_WORKER, at_ms=at_us // 1_000)
         run.stopped_us = at_us
         run.lifecycle.apply(RunTrigger.DRAINED)
         self.assign_all()
@@ -235,11 +285,23 @@ class Cluster:
         silent_ms = int(now_ns / 1e6 - member.heard_s * 1e3)
         self._mailboxes.close(member)
         logger.warning("worker lost worker=%s silent_ms=%d", member.name, silent_ms)
-        text = f"worker {member.name} lost after {silent_ms / 1000:.0f} s of silence; its share moves"
+        keeps = self.run is not None and self.run.loss_terms.policy is WorkerLossPolicy.KEEP
+        what = "is kept for it" if keeps else "moves"
+        text = f"worker {member.name} lost after {silent_ms / 1000:.0f} s of silence; its share {what}"
         self._event(snapshot_pb2.RUN_EVENT_KIND_WORKER_LOST, text, now_ns)
         if self.run is not None and self.run.stopped_us is None:
-            self.run.losses.append(Loss(member.name, self.run.now_us(now_ns) // 1_000, silent_ms))
+            lost_ms = self._missing_ms(member, now_ns)
+            self.run.losses.append(Loss(member.name, self.run.now_us(now_ns) // 1_000, lost_ms))
         self._members_changed(now_ns)
+
+    def _missing_ms(self, member: Member, now_ns: int) -> int:
+        begin_s = 0.0 if self.run is None else self.run.record.start_ns / 1e9
+        return missing_ms(
+            reported_s=max(member.reported_s, begin_s) - RUNNER_FLUSH_INTERVAL_S,
+            ended_s=member.stream_ended_s,
+            now_s=now_ns / 1e9,
+            died_within_s=SUSPECT_AFTER_S,
+        )
 
     def _event(self, kind: snapshot_pb2.RunEventKind.ValueType, text: str, now_ns: int) -> None:
         if self.run is not None and self.run.stopped_us is None:

@@ -22,6 +22,7 @@ from locust_master.refusals import Refused
 from locust_master.run import Run, edited_goal
 from locust_master.run_clock import RunClock
 from locust_master.run_options import RunOptions, check_spawn_rate, check_users
+from locust_master.run_watch import NO_WORKER_LIMIT_S
 from locust_master.settings import MasterSettings
 from locust_master.start_checks import class_shares
 from locust_master.store.writer import RunWriter
@@ -193,6 +194,11 @@ class Conductor:
                 await self._goal_reached(run)
             elif happening is Happening.DEADLINE and run.lifecycle.is_active:
                 await self._stop(run, actor="run time", stop_timeout_ms=None)
+            elif happening is Happening.LOST_TOO_MUCH and run.lifecycle.is_active:
+                await self._stop(run, actor="--on-worker-loss fail", stop_timeout_ms=None)
+            elif happening is Happening.ABANDONED and run.lifecycle.is_active and self._settings.headless:
+                logger.error("the run ends: no worker came for %.0f s", NO_WORKER_LIMIT_S)
+                await self._stop(run, actor="no worker", stop_timeout_ms=None)
             elif happening is Happening.DRAINED:
                 await self._finish_ended()
 

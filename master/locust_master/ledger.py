@@ -56,6 +56,10 @@ class Ledger:
         """Records that all reports up to `sequence` are in the store: they may be acknowledged."""
         self.stored[worker_uid] = max(sequence, self.stored.get(worker_uid, 0))
 
+    def owes(self, worker_uid: bytes) -> bool:
+        """True when the worker took part in the run and its last report did not come."""
+        return worker_uid in self.applied and worker_uid not in self.finals
+
     def is_final(self, worker_uid: bytes) -> bool:
         """True when the worker's last report of the run was merged and stored."""
         return worker_uid in self.finals and self.stored.get(worker_uid, 0) >= self.applied[worker_uid]

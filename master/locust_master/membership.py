@@ -36,6 +36,10 @@ class Member:
     address: str
     runner_indices: tuple[int, ...]
     heard_s: float
+    reported_s: float = 0.0
+    """When the newest report that counts samples came, or when it joined."""
+    stream_ended_s: float | None = None
+    """When its stream of reports ended without a goodbye; None while it is there."""
     status: report_pb2.WorkerStatus = field(default_factory=report_pb2.WorkerStatus)
     is_live: bool = True
     has_left: bool = False
@@ -95,6 +99,7 @@ class Membership:
             address=address,
             runner_indices=indices,
             heard_s=now_s,
+            reported_s=now_s if previous is None else previous.reported_s,
         )
         # Whoever comes back after a loss joins anew, behind the others; a live one keeps its place.
         if previous is not None and not is_live:

@@ -52,4 +52,5 @@ def make_run(settings: MasterSettings, locustfile: Locustfile, options: RunOptio
         ledger=Ledger(record.run_id),
         lifecycle=Lifecycle(),
         stop_timeout_ms=round(settings.stop_timeout_s * 1000),
+        loss_terms=settings.loss_terms,
     )

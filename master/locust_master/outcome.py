@@ -28,7 +28,7 @@ class Outcome:
         return cls(
             failures=run.totals.failure_count,
             exceptions=run.totals.exception_count,
-            is_degraded=run.is_degraded(settings.allow_lost),
+            is_degraded=run.is_degraded,
             output_failed=writer is not None and bool(writer.failed),
             exit_code_on_error=settings.exit_code_on_error,
         )

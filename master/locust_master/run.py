@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from locust_master.generator_watch import GeneratorWatch
 from locust_master.ledger import Ledger
 from locust_master.lifecycle import Lifecycle
+from locust_master.losses import Loss, LossKind, LossTerms, is_beyond
 from locust_master.membership import Member
 from locust_master.merging.totals import RunTotals
 from locust_master.planning.goal import Goal
@@ -21,7 +22,7 @@ from locust_master.planning.plan import (
     planned_placement,
     planned_users,
 )
-from locust_master.run_events import EventLog, Loss
+from locust_master.run_events import EventLog
 from locust_master.run_options import RunOptions
 from locust_protocol.v1 import assignment_pb2, bundle_pb2, report_pb2, snapshot_pb2
 
@@ -60,6 +61,7 @@ class Run:
     stats_epoch: int = 1
     events: EventLog = field(default_factory=EventLog)
     losses: list[Loss] = field(default_factory=list)
+    loss_terms: LossTerms = field(default_factory=LossTerms)
     generator: GeneratorWatch = field(default_factory=GeneratorWatch)
     stop_requested_us: int | None = None
     stopped_us: int | None = None
@@ -144,10 +146,25 @@ class Run:
                 return False
         return True
 
-    def is_degraded(self, allow_lost: int) -> bool:
-        """True when more workers were lost than `allow_lost`, or runners' samples were."""
-        workers = {loss.worker for loss in self.losses if loss.is_worker}
-        return len(workers) > allow_lost or (not workers and bool(self.losses) and allow_lost == 0)
+    @property
+    def is_degraded(self) -> bool:
+        """True when more was lost than the operator allows."""
+        return is_beyond(self.losses, self.loss_terms)
+
+    @property
+    def without_workers_since_ms(self) -> int | None:
+        """Run time since which there is no worker; None while there is one."""
+        kind = LossKind.NO_WORKER
+        return next((o.at_ms for o in self.losses if o.kind is kind and o.until_ms is None), None)
+
+    def settle_losses(self, worker: str, kind: LossKind, *, at_ms: int) -> None:
+        """Notes that losses of a kind are over: whoever comes back brings all its samples."""
+        self.losses = [
+            replace(loss, until_ms=at_ms, missing_ms=0)
+            if loss.worker == worker and loss.kind is kind and loss.until_ms is None
+            else loss
+            for loss in self.losses
+        ]
 
     def note_worker_event(
         self,
@@ -161,7 +178,9 @@ class Run:
         """Records what happened on a worker, and what may be missing because of it."""
         self.events.add(kind, text, at_ms=at_ms)
         if maybe_lost_ms:
-            self.losses.append(Loss(worker, at_ms, maybe_lost_ms, is_worker=False))
+            self.losses.append(Loss(worker, at_ms, maybe_lost_ms, LossKind.RUNNER))
+        elif kind == snapshot_pb2.RUN_EVENT_KIND_FENCED:
+            self.losses.append(Loss(worker, at_ms, 0, LossKind.FENCED))
 
     def goals_of(self, member: Member) -> list[assignment_pb2.ClassGoal]:
         """Returns the member's share of the plan as a message."""

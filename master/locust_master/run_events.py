@@ -1,4 +1,4 @@
-"""Events on the run's timeline, and what was lost with whom. Pure."""
+"""Events on the run's timeline. Pure."""
 
 from __future__ import annotations
 
@@ -40,21 +40,3 @@ class EventLog:
     def last_id(self) -> int:
         """Number of the newest event, 0 when there is none."""
         return self._count
-
-
-@dataclass(frozen=True, slots=True)
-class Loss:
-    """Load or samples that were lost: with whom, when, and how many milliseconds of samples may be missing.
-
-    `is_worker` is True for a whole worker, False for one of its runners.
-    """
-
-    worker: str
-    at_ms: int
-    missing_ms: int
-    is_worker: bool = True
-
-    def sentence(self) -> str:
-        """Says it to people."""
-        whom = f"worker {self.worker}" if self.is_worker else f"a runner of {self.worker}"
-        return f"{whom} lost at {self.at_ms / 1000:.0f} s, up to {self.missing_ms} ms of its samples missing"

@@ -6,6 +6,7 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
+from locust_master.losses import LossTerms, WorkerLossPolicy
 from locust_master.run_options import RunOptions
 from locust_protocol.limits import DEFAULT_PORT
 from locust_protocol.process.errors import UsageError
@@ -41,7 +42,7 @@ class MasterSettings:
     exit_code_on_error: int
     run_dir: Path
     lease_ttl_s: float
-    allow_lost: int
+    loss_terms: LossTerms
     log_level: str
     runner_arguments: tuple[str, ...]
     secret_arguments: tuple[tuple[str, str], ...]
@@ -115,7 +116,7 @@ def make_settings(parsed: ParsedFlags, command_line: link_pb2.CommandLine) -> Ma
         exit_code_on_error=values.exit_code_on_error,
         run_dir=Path(values.run_dir).expanduser(),
         lease_ttl_s=float(values.lease_ttl),
-        allow_lost=values.allow_lost,
+        loss_terms=LossTerms(WorkerLossPolicy(values.on_worker_loss), values.allow_lost),
         log_level=values.loglevel,
         runner_arguments=tuple(command_line.arguments),
         secret_arguments=tuple((secret.name, secret.value) for secret in command_line.secrets),

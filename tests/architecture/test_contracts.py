@@ -24,6 +24,7 @@ PURE_MODULES = (
     "locust_protocol.versions",
     "locust_master.ledger",
     "locust_master.lifecycle",
+    "locust_master.losses",
     "locust_master.membership",
     "locust_master.merging",
     "locust_master.planning",

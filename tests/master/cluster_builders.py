@@ -59,6 +59,13 @@ class RecordingSink:
             on_stored()
 
 
+RUNNING = report_pb2.AssignmentProgress(run_id=RUN_ID, phase=assignment_pb2.PHASE_RUN)
+"""What a worker says that comes back while its users run."""
+
+FENCED = report_pb2.AssignmentProgress(run_id=RUN_ID, phase=assignment_pb2.PHASE_DRAIN)
+"""What a worker says that ended its users because it could not reach the master."""
+
+
 def uid_of(number: int) -> bytes:
     return number.to_bytes(16, "big")
 

@@ -14,6 +14,7 @@ from locust_protocol.v1 import (
 )
 from locust_protocol.versions import IncompatibleProtocol
 from tests.master.cluster_builders import (
+    RUNNING,
     START_NS,
     Fleet,
     event_kinds,
@@ -140,7 +141,7 @@ def test_worker_that_reconnects_is_no_new_one() -> None:
     fleet, (first, _) = started(1, 2)
     generation = fleet.cluster.generation
     plan = fleet.cluster.run.plan if fleet.cluster.run else None
-    response = fleet.register(registration(1))
+    response = fleet.register(registration(1, progress=RUNNING))
     assert response.session_id > first.session_id
     assert fleet.cluster.generation == generation
     assert fleet.cluster.run is not None

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from locust_master.run_events import Loss
+from locust_master.losses import Loss
 from locust_master.view import ViewStream, host_snapshot, status_snapshot
 from locust_protocol.process.errors import UsageError
 from locust_protocol.v1 import control_service_pb2, report_pb2, snapshot_pb2

@@ -51,9 +51,14 @@ class MasterService(master_service_pb2_grpc.MasterServiceServicer):
         self, request_iterator: AsyncIterator[master_service_pb2.StreamStatsRequest], context: Any
     ) -> master_service_pb2.StreamStatsResponse:
         """Takes reports until the stream ends."""
-        async for request in request_iterator:
-            member = self._member(request.session_id)
-            self._cluster.take_report(member, request.report, time.monotonic_ns())
+        member = None
+        try:
+            async for request in request_iterator:
+                member = self._member(request.session_id)
+                self._cluster.take_report(member, request.report, time.monotonic_ns())
+        finally:
+            if member is not None:
+                self._cluster.stream_ended(member, time.monotonic_ns())
         return master_service_pb2.StreamStatsResponse()
 
     @streams

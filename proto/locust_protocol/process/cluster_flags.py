@@ -64,12 +64,22 @@ _WORKER_FLAGS = (
     ),
     Flag(
         ("--allow-lost",),
-        "Workers that may be lost without the run counting as degraded.",
+        "Workers that may be lost before the exit code is 3; the report says DEGRADED all the same.",
         WORKERS,
         env="LOCUST_ALLOW_LOST",
         parse=whole_number_between(0),
         default=0,
         metavar="N",
+    ),
+    Flag(
+        ("--on-worker-loss",),
+        "What becomes of a lost worker's users: rebalance (the others run them), keep (they wait for it to "
+        "come back) or fail (the test ends).",
+        WORKERS,
+        env="LOCUST_ON_WORKER_LOSS",
+        default="rebalance",
+        choices=("rebalance", "keep", "fail"),
+        metavar="ACTION",
     ),
     Flag(
         ("--lease-ttl",),

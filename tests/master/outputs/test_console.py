@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from locust_master.losses import Loss
 from locust_master.outputs import console
 from locust_master.outputs.report import FinalReport
 from locust_master.outputs.text import plain
-from locust_master.run_events import Loss
 from locust_protocol.v1 import report_pb2
 from tests.master.outputs.runs_with_samples import CountingRun, Samples, report_of, shop_run
 

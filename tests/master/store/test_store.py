@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from locust_master.losses import Loss
 from locust_master.merging.totals import RunTotals
 from locust_master.run import Run
-from locust_master.run_events import Loss
 from locust_master.store import writer as writer_module
 from locust_master.store.reader import list_runs, load_totals
 from locust_master.store.run_dir import RunDirInUse, lock_run_dir
