@@ -15,7 +15,8 @@ but no single one.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import itemgetter
 
 # Progressions that may be dealt into each other (count of due times). A rate of p/q users per second
 # repeats its rounding after at most p users; above this, single progressions are as short to send.
@@ -99,15 +100,8 @@ def changes(schedule: UserSchedule) -> Iterator[tuple[int, int]]:
 def compress(user_class: str, base_users: int, changes: Iterable[tuple[int, int]]) -> UserSchedule:
     """Return the schedule that expands to exactly `changes` (due time in µs, +1 or -1), in any order."""
     spans: list[Span] = []
-    due_times: list[int] = []
-    direction = 0
-    for due_us, change in sorted(changes):
-        if change != direction:
-            _append_spans(spans, due_times, direction)
-            due_times = []
-            direction = change
-        due_times.append(due_us)
-    _append_spans(spans, due_times, direction)
+    for change, rows in groupby(sorted(changes), key=itemgetter(1)):
+        _append_spans(spans, [due_us for due_us, _ in rows], change)
     return UserSchedule(user_class=user_class, base_users=base_users, spans=tuple(spans))
 
 
@@ -156,6 +150,7 @@ def _repeat_length(due_times: Sequence[int]) -> int:
     """After how many due times their distances repeat, judged by the first of them; 1 for "never"."""
     distances = [later - earlier for earlier, later in pairwise(due_times[: 2 * MAX_INTERLEAVED_SPANS + 1])]
     for length in range(2, len(distances) // 2 + 1):
-        if distances[length:] == distances[:-length]:
+        # The first distance tells nearly every length that is none; slices are for the others.
+        if distances[length] == distances[0] and distances[length:] == distances[:-length]:
             return length
     return 1

@@ -13,6 +13,10 @@ from itertools import chain, islice
 
 from locust_master.planning.share import fair_sequence
 
+# Spawn rate (users per second) of a jump: so high that even the due times of 10^8 users all round to the
+# same microsecond, and finite, so that it is stored and sent like any other.
+AT_ONCE = 1e15
+
 
 @dataclass(frozen=True, slots=True)
 class ClassShare:
@@ -40,21 +44,32 @@ class TimedGoal:
     goal: Goal
 
 
-def class_sequence(classes: Sequence[ClassShare]) -> Iterator[str]:
-    """Yield the class of the first user, the second, and so on.
+def class_order(classes: Sequence[ClassShare]) -> Iterator[int]:
+    """Yield the class (index into `classes`) of the first user, the second, and so on.
 
     Classes with a fixed count come first, interleaved, until each has exactly its count; then the weighted
     ones by fair share, for ever. Without weighted classes the sequence ends after the fixed ones.
     """
-    fixed = [share for share in classes if share.fixed_count > 0]
-    weighted = [share for share in classes if share.fixed_count <= 0]
+    fixed = [index for index, share in enumerate(classes) if share.fixed_count > 0]
+    weighted = [index for index, share in enumerate(classes) if share.fixed_count <= 0]
+    counts = [classes[index].fixed_count for index in fixed]
+    weights = [classes[index].weight for index in weighted]
     return chain(
-        islice(
-            map([share.name for share in fixed].__getitem__, fair_sequence([s.fixed_count for s in fixed])),
-            sum(share.fixed_count for share in fixed),
-        ),
-        map([share.name for share in weighted].__getitem__, fair_sequence([s.weight for s in weighted])),
+        islice(map(fixed.__getitem__, fair_sequence(counts)), sum(counts)),
+        map(weighted.__getitem__, fair_sequence(weights)),
     )
+
+
+def class_sequence(classes: Sequence[ClassShare]) -> Iterator[str]:
+    """Yield the name of the first user's class, the second's, and so on; see `class_order`."""
+    return map([share.name for share in classes].__getitem__, class_order(classes))
+
+
+def placeable_users(classes: Sequence[ClassShare], users: int) -> int:
+    """Return how many of `users` users have a class: fewer when only classes of a fixed count are left."""
+    if any(share.fixed_count <= 0 and share.weight > 0 for share in classes):
+        return users
+    return min(users, sum(max(0, share.fixed_count) for share in classes))
 
 
 def class_counts(classes: Sequence[ClassShare], users: int) -> dict[str, int]:
@@ -62,5 +77,5 @@ def class_counts(classes: Sequence[ClassShare], users: int) -> dict[str, int]:
 
     The sum is less than `users` only when there are no weighted classes to take the rest.
     """
-    counted = Counter(islice(class_sequence(classes), users))
-    return {share.name: counted[share.name] for share in classes}
+    counted = Counter(islice(class_order(classes), users))
+    return {share.name: counted[index] for index, share in enumerate(classes)}

@@ -2,18 +2,25 @@
 
 A new plan starts from what the one before has running at that moment, so an edit, a load shape's tick, a
 lost worker and a first start are one and the same thing. A plan holds on its own: nobody has to send more
-for a ramp to go on.
+for a ramp to go on. It may have several goals, each from its own moment on.
+
+A plan is a rule, and what it says is worked out when asked: how many users run at a moment, and when it
+ends, by formula; who runs what by counting the users up to then; a worker's schedules once for each worker.
 
 Pure: it must never know what time it is, nor whether anybody follows the plan.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from locust_master.planning.goal import Goal, TimedGoal
-from locust_master.planning.placement import Placement, Step, WorkerCapacity, interval_us
-from locust_master.planning.steps import plan_steps, timed_changes
-from locust_protocol.schedule import UserSchedule, compress, final_users, last_due_us, wanted_users
+from locust_master.planning.pace import Pace
+from locust_master.planning.placement import Placement, Step, WorkerCapacity
+from locust_master.planning.schedules import Leg, Schedules
+from locust_master.planning.way import Way, way_from, way_on
+from locust_protocol.schedule import UserSchedule
 
 __all__ = [
     "Placement",
@@ -25,9 +32,9 @@ __all__ = [
     "make_plan",
     "next_start_us",
     "plan_of",
-    "plan_steps",
     "planned_placement",
     "planned_users",
+    "steps",
 ]
 
 
@@ -36,13 +43,15 @@ class PlacementPlan:
     """All workers' schedules from `start_us` on (µs on the run's timeline).
 
     Every worker that the plan was made for is in `by_worker`, without schedules when it is to run nothing.
-    `total_target` is the number of users in the end: the goal's, or fewer when only classes of a fixed
-    count are left or no worker has a runner.
+    `total_target` is the number of users in the end: the last goal's, or fewer when only classes of a fixed
+    count are left or no worker has a runner. Each of `legs` leads to a goal, or as near as it comes before
+    the next one.
     """
 
     start_us: int
     by_worker: Mapping[str, tuple[UserSchedule, ...]]
     total_target: int
+    legs: tuple[Leg, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,56 +70,61 @@ class PlanBasis:
 
 def plan_of(basis: PlanBasis) -> PlacementPlan:
     """Return the plan that follows from `basis`. Raises ValueError as `make_plan`."""
-    return make_plan(current=basis.current, goal=basis.goal, workers=basis.workers, start_us=basis.start_us)
+    return make_plan(
+        current=basis.current,
+        goal=basis.goal,
+        workers=basis.workers,
+        start_us=basis.start_us,
+        later=basis.later,
+    )
 
 
 def make_plan(
-    *, current: Placement, goal: Goal, workers: Sequence[WorkerCapacity], start_us: int
+    *,
+    current: Placement,
+    goal: Goal,
+    workers: Sequence[WorkerCapacity],
+    start_us: int,
+    later: Sequence[TimedGoal] = (),
 ) -> PlacementPlan:
-    """Return the plan from `current` to `goal`; see `plan_steps` for the order and the times.
+    """Return the plan from `current` to `goal`, and on to each of `later` (ascending) from its moment.
 
-    Raises ValueError for a spawn rate that is not above 0.
+    The k-th turn is due at start_us + k / spawn_rate. Users that `current` has on a worker which is not
+    among `workers` are gone, and are what is missing. A goal that is not reached when the next begins is left
+    there: the next goes on from what is planned at that moment, as a plan made then would, and keeps its
+    spawn rate across it. Raises ValueError for a spawn rate that is not a finite number above 0.
     """
-    # Keyed by worker, then class, the classes in the goal's order: equal input gives equal messages.
-    timed: dict[str, dict[str, list[tuple[int, int]]]] = {worker.worker: {} for worker in workers}
-    rows = timed_changes(current=current, goal=goal, workers=workers, start_us=start_us)
-    for due_us, worker, user_class, change in rows:
-        timed[worker].setdefault(user_class, []).append((due_us, change))
-    goal_order = {share.name: None for share in goal.classes}
-    by_worker: dict[str, tuple[UserSchedule, ...]] = {}
-    for worker, by_class in timed.items():
-        base = current.get(worker, {})
-        by_worker[worker] = tuple(
-            compress(name, base.get(name, 0), by_class.get(name, ()))
-            for name in goal_order | dict.fromkeys(base)
-            if base.get(name, 0) > 0 or name in by_class
-        )
-    total = sum(final_users(schedule) for schedules in by_worker.values() for schedule in schedules)
-    return PlacementPlan(start_us=start_us, by_worker=by_worker, total_target=total)
+    legs = [_leg(goal, start_us, way_from(current, goal=goal, workers=workers))]
+    for timed in later:
+        legs[-1] = replace(legs[-1], turns=legs[-1].turns_until(timed.from_us))
+        next_us = _next_start_us(legs, at_us=timed.from_us, pace=Pace(timed.goal.spawn_rate))
+        way = way_on(legs[-1].way, turns=legs[-1].turns, goal=timed.goal, workers=workers)
+        legs.append(_leg(timed.goal, next_us, way))
+    goals = [goal, *(timed.goal for timed in later)]
+    names = dict.fromkeys(share.name for each in goals for share in each.classes)
+    return PlacementPlan(
+        start_us=start_us,
+        by_worker=Schedules(legs, tuple(names)),
+        total_target=legs[-1].users_after(legs[-1].turns),
+        legs=tuple(legs),
+    )
 
 
 def planned_placement(plan: PlacementPlan, at_us: int) -> Placement:
     """Return who should be running what at `at_us`; every worker of the plan, no class without users."""
-    return {
-        worker: {
-            schedule.user_class: users
-            for schedule in schedules
-            if (users := wanted_users(schedule, at_us)) > 0
-        }
-        for worker, schedules in plan.by_worker.items()
-    }
+    leg = _leg_at(plan.legs, at_us)
+    return leg.placement(at_us) if leg is not None else {}
 
 
 def planned_users(plan: PlacementPlan, at_us: int) -> int:
     """Return how many users should be running in all at `at_us`."""
-    return sum(
-        wanted_users(schedule, at_us) for schedules in plan.by_worker.values() for schedule in schedules
-    )
+    leg = _leg_at(plan.legs, at_us)
+    return leg.users_after(leg.turns_until(at_us)) if leg is not None else 0
 
 
 def end_us(plan: PlacementPlan) -> int:
     """Return when the last step is due; the plan's start when there is none."""
-    return max(_last_dues(plan), default=plan.start_us)
+    return max((leg.due_us(leg.turns - 1) for leg in plan.legs if leg.turns), default=plan.start_us)
 
 
 def next_start_us(plan: PlacementPlan, *, at_us: int, spawn_rate: float) -> int:
@@ -119,20 +133,31 @@ def next_start_us(plan: PlacementPlan, *, at_us: int, spawn_rate: float) -> int:
     It keeps `spawn_rate` across the change: a plan's first step is due at its start, so plans that follow
     each other faster than the rate would otherwise each begin with a user of their own.
     """
-    done = [
-        due_us
-        for schedules in plan.by_worker.values()
-        for schedule in schedules
-        if (due_us := last_due_us(schedule, at_us)) is not None
-    ]
+    if not plan.legs:
+        return max(at_us, plan.start_us)
+    return _next_start_us(plan.legs, at_us=at_us, pace=Pace(spawn_rate))
+
+
+def steps(plan: PlacementPlan) -> Iterator[Step]:
+    """Yield every single change of the plan in order: by due time, and a turn's stop before its start."""
+    for leg in plan.legs:
+        yield from leg.steps()
+
+
+def _leg(goal: Goal, start_us: int, way: Way) -> Leg:
+    turns = max(way.stop_count, way.start_count)
+    return Leg(start_us=start_us, pace=Pace(goal.spawn_rate), way=way, turns=turns)
+
+
+def _leg_at(legs: Sequence[Leg], at_us: int) -> Leg | None:
+    """The leg under way at a moment; all before it are done, none after it has begun."""
+    begun = [leg for leg in legs if leg.start_us <= at_us]
+    return begun[-1] if begun else next(iter(legs), None)
+
+
+def _next_start_us(legs: Sequence[Leg], *, at_us: int, pace: Pace) -> int:
+    for leg in reversed(legs):
+        if done := leg.turns_until(at_us):
+            return max(at_us, leg.due_us(done - 1) + pace.interval_us)
     # A plan of which nothing is done yet may itself have waited for its start because of the rate.
-    return max(at_us, max(done) + interval_us(spawn_rate) if done else plan.start_us)
-
-
-def _last_dues(plan: PlacementPlan) -> list[int]:
-    return [
-        span.first_due_us + (span.count - 1) * span.interval_us
-        for schedules in plan.by_worker.values()
-        for schedule in schedules
-        for span in schedule.spans
-    ]
+    return max(at_us, legs[0].start_us)

@@ -14,6 +14,7 @@ from locust_master.planning.plan import (
     end_us,
     make_plan,
     planned_placement,
+    steps,
 )
 
 EQUAL_WORKERS = st.integers(1, 6).map(lambda count: fleet([2] * count))
@@ -49,6 +50,13 @@ def goal_of(users: int, classes: Sequence[ClassShare], spawn_rate: float = 10) -
     return Goal(users=users, spawn_rate=spawn_rate, classes=tuple(classes))
 
 
+def plan_steps(
+    *, current: Placement, goal: Goal, workers: Sequence[WorkerCapacity], start_us: int
+) -> list[Step]:
+    """Every single change of a plan."""
+    return list(steps(make_plan(current=current, goal=goal, workers=workers, start_us=start_us)))
+
+
 def at_rest(goal: Goal, workers: Sequence[WorkerCapacity], current: Placement | None = None) -> Placement:
     """Where a plan from `current` (nothing by default) ends."""
     return final(make_plan(current=current or {}, goal=goal, workers=workers, start_us=0))
@@ -69,10 +77,10 @@ def by_worker(placement: Placement) -> dict[str, int]:
     return {worker: sum(classes.values()) for worker, classes in placement.items()}
 
 
-def walk(current: Placement, steps: Iterable[Step]) -> Iterator[tuple[Step, Placement]]:
+def walk(current: Placement, taken: Iterable[Step]) -> Iterator[tuple[Step, Placement]]:
     """Each step with the placement right after it; nobody may stop a user that does not run."""
     running = {worker: Counter(classes) for worker, classes in current.items()}
-    for step in steps:
+    for step in taken:
         users = running.setdefault(step.worker, Counter())
         users[step.user_class] += step.change
         assert users[step.user_class] >= 0, step

@@ -15,7 +15,6 @@ from locust_master.planning.plan import (
     end_us,
     make_plan,
     next_start_us,
-    plan_steps,
     planned_placement,
     planned_users,
 )
@@ -32,6 +31,7 @@ from .builders import (
     final,
     fleet,
     goal_of,
+    plan_steps,
     walk,
 )
 

@@ -5,7 +5,7 @@ from fractions import Fraction
 from itertools import islice
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from locust_master.planning.share import MAX_REPEATED_PICKS, fair_sequence
@@ -19,6 +19,7 @@ REAL = st.lists(st.floats(0.001, 1_000.0), min_size=1, max_size=12)
 @example([1, 10**6])
 @example([1, 1, 1])
 @example([0.1, 0.2, 0.7])
+@settings(deadline=None)
 def test_fair_sequence_is_less_than_one_from_every_share_at_every_prefix(weights: list[float]) -> None:
     """The law that largest remainder does not keep while the total grows."""
     total = sum(map(Fraction, weights))
