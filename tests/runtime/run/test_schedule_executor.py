@@ -29,6 +29,7 @@ class Crowd:
 
     def __init__(self) -> None:
         self.placed: Counter[type[User]] = Counter()
+        self.started: list[type[User]] = []
         self.started_us: list[int] = []
         self.stops: list[tuple[type[User], int]] = []
         self.constructor: Callable[[], None] = lambda: None
@@ -40,6 +41,7 @@ class Crowd:
     def start_user(self, user_class: type[User]) -> None:
         self.constructor()
         self.placed[user_class] += 1
+        self.started.append(user_class)
         self.started_us.append((time.monotonic_ns() - self.zero_ns) // 1000)
 
     def stop_users(self, user_class: type[User], count: int) -> None:
@@ -148,6 +150,28 @@ def test_executor_starts_nobody_after_halt_when_a_constructor_blocks(bench: Benc
     bench.crowd.constructor = lambda: None
     bench.set_goals(generation=2, Shopper=at_once("Shopper", 2))
     bench.wait_for(lambda: bench.crowd.placed[Shopper] == 2)
+
+
+def test_executor_that_is_late_starts_users_in_the_order_in_which_they_were_due(bench: Bench) -> None:
+    """After a pause of the process the class mix is what it would have been without it."""
+    bench.crowd.zero_ns -= 1_000_000_000
+    bench.set_goals(
+        Shopper=UserSchedule("Shopper", 0, (Span(first_due_us=0, interval_us=30_000, count=14, change=1),)),
+        Reader=UserSchedule("Reader", 0, (Span(first_due_us=10_000, interval_us=60_000, count=7, change=1),)),
+    )
+    bench.wait_for(lambda: (1, True) in bench.levels)
+    assert bench.crowd.started == [Shopper, Reader, Shopper] * 7
+
+
+def test_executor_stops_users_before_it_starts_others(bench: Bench) -> None:
+    """In between there are never more users than before or after."""
+    bench.set_goals(Shopper=at_once("Shopper", 1), Reader=at_once("Reader", 5))
+    bench.wait_for(lambda: bench.levels)
+    bench.crowd.constructor = lambda: totals.append(bench.crowd.placed.total())
+    totals: list[int] = []
+    bench.set_goals(generation=2, Shopper=at_once("Shopper", 5), Reader=at_once("Reader", 1))
+    bench.wait_for(lambda: (2, True) in bench.levels)
+    assert totals == [2, 3, 4, 5]
 
 
 def test_executor_does_a_change_that_became_due_while_it_was_starting_users(bench: Bench) -> None:

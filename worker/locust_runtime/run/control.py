@@ -87,6 +87,16 @@ class RunControl:
         """Note the newest target. Never waits."""
         self._inbox.put(target)
 
+    def fence(self) -> None:
+        """End the run that is on: the agent, which would have said so, is not heard of. Never waits."""
+        if not self._run_id or self._inbox.newest.phase != Phase.PHASE_RUN:
+            return
+        logger.warning("nothing is heard of the agent and its lease is over; users are ended")
+        end = Target()
+        end.CopyFrom(self._inbox.newest)
+        end.phase = Phase.PHASE_DRAIN
+        self._inbox.put(end)
+
     def quit(self) -> None:
         """Let `run` return once the run that is on has ended. Never waits."""
         self._inbox.close()
@@ -138,6 +148,7 @@ class RunControl:
         logger.info("run begins: run=%s generation=%d", target.run_id.hex()[:8], target.generation)
 
     def _change_run(self, target: Target, goals: Goals) -> None:
+        self._recorder.set_start(target.run_start_ns)
         self._recorder.set_epoch(target.stats_epoch)
         if self._run_environment.update(target, goals.schedules):
             self._board.state = WorkerState.WORKER_STATE_SPAWNING

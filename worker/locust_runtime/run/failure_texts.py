@@ -36,7 +36,7 @@ def error_text(exception: BaseException | str) -> str:
         text = exception if isinstance(exception, str) else repr(exception)
     except Exception:
         text = f"{type(exception).__name__} (its repr raises)"
-    return shortened(masked(text), MAX_ERROR_TEXT_CHARS)
+    return _bounded(text)
 
 
 def exception_text(exception: BaseException) -> str:
@@ -45,7 +45,7 @@ def exception_text(exception: BaseException) -> str:
         text = str(exception)
     except Exception:
         text = ""
-    return shortened(masked(text or type(exception).__name__), MAX_ERROR_TEXT_CHARS)
+    return _bounded(text or type(exception).__name__)
 
 
 def traceback_text(formatted: str) -> str:
@@ -69,6 +69,11 @@ def error_origin(exception: BaseException | str) -> ErrorOrigin.ValueType:
     if isinstance(exception, _SCRIPT_MISTAKES):
         return ErrorOrigin.ERROR_ORIGIN_SCRIPT
     return ErrorOrigin.ERROR_ORIGIN_TARGET
+
+
+def _bounded(text: str) -> str:
+    # What is far beyond the limit is cut off anyway and need not be searched.
+    return shortened(masked(text[: 4 * MAX_ERROR_TEXT_CHARS]), MAX_ERROR_TEXT_CHARS)
 
 
 def masked(text: str) -> str:

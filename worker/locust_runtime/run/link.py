@@ -21,6 +21,7 @@ from gevent.timeout import Timeout
 
 from locust_protocol.framing import encode_frame
 from locust_protocol.runner.v1.link_pb2 import FromRunner, ToRunner
+from locust_runtime.run.lease import Lease
 from locust_runtime.run.outbound import FrameOutput
 from locust_runtime.run.watchdog import Pulse, Watchdog
 
@@ -51,8 +52,9 @@ class Link:
         self._is_idle.set()
         self._wake = gevent.get_hub().loop.async_()
         self._wake.start(self._arrived.set)
+        self.lease = Lease()
         self._watchdog = Watchdog(
-            socket=self._socket, output=self._output, pulse=pulse, deliver=self._deliver
+            socket=self._socket, output=self._output, pulse=pulse, lease=self.lease, deliver=self._deliver
         )
 
     def start(self) -> None:

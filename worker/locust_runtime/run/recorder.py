@@ -59,6 +59,12 @@ class RunRecorder:
         self._stats_epoch = stats_epoch
         self.joined_slices = 0
 
+    def set_start(self, run_start_ns: int) -> None:
+        """Take over a better estimate of the run's time zero for what is recorded from now on."""
+        if self._run_start_ns is not None and run_start_ns != self._run_start_ns:
+            self._close_slice()
+            self._run_start_ns = run_start_ns
+
     def set_epoch(self, stats_epoch: int) -> None:
         """Record under another epoch of the statistics from now on."""
         if stats_epoch != self._stats_epoch:

@@ -1,7 +1,8 @@
 """Sends reports: samples, users, health, logs and messages, whenever there is something to tell.
 
 It looks every flush interval, and tells at least once a second that it lives. While the agent has not
-accepted the last few reports, samples stay in the recorder and join what comes after them.
+accepted the last few reports, samples stay in the recorder and join what comes after them. `sent_ns` of a
+report says until when it and those before it have all samples: what came later dies with this process.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable
-from time import monotonic
+from time import monotonic, monotonic_ns
 
 import gevent
 from gevent.lock import RLock
@@ -63,6 +64,8 @@ class Reporter:
         self._window = ReportWindow()
         self._pending = Pending()
         self._last_news = WorkerStatus()
+        self._complete_ns = 0
+        """Until when, on this machine's monotonic clock, samples are in reports that were sent."""
         self._lock = RLock()
 
     def run(self) -> None:
@@ -116,10 +119,14 @@ class Reporter:
     def _send(self, *, is_final: bool) -> None:
         is_heartbeat = is_final or self._pending.is_heartbeat_due
         user_data = self._user_data() if is_heartbeat and self._window.run_id else None
-        if self._recorder.has_samples and (is_final or not self._window.is_full):
-            report = self._recorder.drain()
+        now_ns = monotonic_ns()
+        if not self._recorder.has_samples:
+            report, self._complete_ns = Report(), now_ns
+        elif is_final or not self._window.is_full:
+            report, self._complete_ns = self._recorder.drain(), now_ns
         else:
             report = Report()
+        report.sent_ns = self._complete_ns
         report.final = is_final
         if user_data is not None:
             report.user_data.append(user_data)

@@ -17,6 +17,7 @@ from gevent import Greenlet
 from gevent.event import Event
 
 from locust_protocol.schedule import UserSchedule, next_due_us, wanted_users
+from locust_runtime.run.due_order import missing_in_due_order
 
 if TYPE_CHECKING:
     from locust_runtime.run.spawner import UserPopulation
@@ -86,25 +87,31 @@ class ScheduleExecutor:
                 self._changed.wait()
             else:
                 looked_us = goals.run_time_us()
-                if self._place(goals, looked_us):
-                    gevent.sleep(0)
-                else:
-                    self._rest(goals, looked_us)
+                self._stop_surplus(goals, looked_us)
+                self._start_missing(goals, looked_us)
+                self._rest(goals, looked_us)
 
-    def _place(self, goals: Goals, now_us: int) -> bool:
-        """Start and stop users; True when the limit of one step was reached before all was done."""
+    def _stop_surplus(self, goals: Goals, now_us: int) -> None:
         wanted = {user_class: wanted_users(each, now_us) for user_class, each in goals.schedules}
-        started = 0
-        for user_class in list(self._classes):
+        for user_class in self._classes:
             surplus = self._population.placed_count(user_class) - wanted.get(user_class, 0)
             if surplus > 0:
                 self._population.stop_users(user_class, surplus)
-            for _ in range(-surplus):
-                if started == MAX_STARTS_PER_STEP or self._goals is not goals:
-                    return True
-                self._population.start_user(user_class)
-                started += 1
-        return False
+
+    def _start_missing(self, goals: Goals, now_us: int) -> None:
+        """Start who is missing, in order of due time, for as long as the goals are the newest."""
+        missing = {
+            user_class: (schedule, count)
+            for user_class, schedule in goals.schedules
+            if (count := wanted_users(schedule, now_us) - self._population.placed_count(user_class)) > 0
+        }
+        classes = list(missing)
+        for started, index in enumerate(missing_in_due_order(list(missing.values()), now_us)):
+            if started and started % MAX_STARTS_PER_STEP == 0:
+                gevent.sleep(0)
+            if self._goals is not goals:
+                return
+            self._population.start_user(classes[index])
 
     def _rest(self, goals: Goals, looked_us: int) -> None:
         """Wait for the first change after the moment that was looked at: one may be due by now."""

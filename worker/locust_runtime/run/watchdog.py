@@ -26,6 +26,7 @@ from gevent import monkey
 from locust_protocol.framing import FrameDecoder, FrameTooLarge, encode_frame
 from locust_protocol.process.exit_codes import ExitCode
 from locust_protocol.runner.v1.link_pb2 import FromRunner, Pong, ToRunner
+from locust_runtime.run.lease import Lease
 from locust_runtime.run.outbound import FrameOutput
 
 BLOCKED_AFTER_S = 0.25
@@ -102,6 +103,7 @@ class Watchdog:
         socket: _socket.socket,
         output: FrameOutput,
         pulse: Pulse,
+        lease: Lease,
         deliver: Callable[[ToRunner | None], int],
     ) -> None:
         """`deliver` takes each frame but pings, and None once when the link is closed; it is called on the
@@ -110,6 +112,7 @@ class Watchdog:
         self._socket = socket
         self._output = output
         self._pulse = pulse
+        self._lease = lease
         self._deliver = deliver
         self._decoder = FrameDecoder()
         self._parent_pid = os.getppid()
@@ -162,6 +165,8 @@ class Watchdog:
         if frame.WhichOneof("frame") != "ping":
             self._waiting_frames = self._deliver(frame)
             return
+        if frame.ping.HasField("lease_left_ms"):
+            self._lease.renew(frame.ping.lease_left_ms)
         blocked_us = self._pulse.blocked_us()
         pong = Pong(
             id=frame.ping.id,

@@ -42,6 +42,7 @@ from locust_runtime.run.reporter import Reporter
 from locust_runtime.run.run_environment import RunEnvironment
 from locust_runtime.run.spawner import UserPopulation
 from locust_runtime.run.status import StatusBoard
+from locust_runtime.run.traces import offer_traces
 from locust_runtime.run.user_code import UserCode, load_failed, load_user_code
 from locust_runtime.runners import WorkerRunner
 from locust_runtime.values import from_value, to_value
@@ -53,6 +54,9 @@ logger = logging.getLogger(__name__)
 
 LAST_WORDS_S = 5.0
 """Seconds that the last messages get to leave when the process ends; the agent has a limit of its own."""
+
+LEASE_CHECK_S = 0.25
+"""Seconds between two looks at the lease."""
 
 MAX_WAITING_MESSAGES = 1_000
 """Custom messages that wait for slow listeners; further ones are dropped and said in the log."""
@@ -85,7 +89,9 @@ def run(link: Link, load: Load, *, lag: LagMeter) -> int:
     # What is loaded stays: the collector need not look at it again and again, nor pause users for it.
     gc.collect()
     gc.freeze()
-    link.send(FromRunner(loaded=Loaded(manifest=user_code.manifest, pid=os.getpid())))
+    loaded = Loaded(manifest=user_code.manifest, pid=os.getpid())
+    offer_traces(loaded)
+    link.send(FromRunner(loaded=loaded))
     return role.run()
 
 
@@ -183,6 +189,7 @@ class WorkerRole:
             self._reporter.run,
             self._serve,
             self._deliver_custom_messages,
+            self._watch_lease,
             lambda: self._usage.watch(self._environment),
         ):
             # A part that breaks ends the process: half a runner would count wrongly.
@@ -224,6 +231,12 @@ class WorkerRole:
                 )
         else:
             logger.error("a message of the agent makes no sense here: kind=%s", kind)
+
+    def _watch_lease(self) -> None:
+        while True:
+            gevent.sleep(LEASE_CHECK_S)
+            if self._link.lease.is_over:
+                self._control.fence()
 
     def _deliver_custom_messages(self) -> None:
         while True:
