@@ -1,0 +1,110 @@
+"""The cluster keeps its promises whatever a seed does to it; and the laws that say so can be broken."""
+
+from __future__ import annotations
+
+import pytest
+
+from locust_master.ledger import Ledger, Verdict
+from locust_master.merging.errors import MalformedReport
+from locust_protocol.limits import MAX_PENDING_SLICES
+from tests.simulation.laws import LawBroken
+from tests.simulation.scenario import play
+from tests.simulation.world import World, WorldSettings, quiet_loop
+
+BLOCKS, SEEDS_IN_A_BLOCK = 4, 8
+"""The more there are, the longer it takes: 0.2 s each. `python -m tests.simulation` plays any number."""
+
+
+@pytest.mark.parametrize("block", range(BLOCKS))
+def test_cluster_keeps_its_laws_whatever_befalls_it(block: int) -> None:
+    """Cuts, hangs, stops and deaths of everything, joins, leaves, edits and resets, in any order."""
+    for seed in range(block * SEEDS_IN_A_BLOCK, (block + 1) * SEEDS_IN_A_BLOCK):
+        play(seed, seconds=12)
+
+
+def test_seed_says_all_that_happens() -> None:
+    """Or a seed that breaks a law could not be played again."""
+    first, second = play(7, seconds=10), play(7, seconds=10)
+    assert first.diary == second.diary
+    assert first.truth.samples == second.truth.samples
+
+
+def test_history_is_true_to_the_second_when_clocks_are_hours_off() -> None:
+    """A worker whose clock is an hour off is seen as one whose clock is right."""
+
+    async def run(world: World) -> None:
+        for runners in (1, 2, 3):
+            world.join(runners=runners)
+        await world.pass_time(1)
+        world.start(users=9, spawn_rate=3, weights=(2, 1), run_time_s=None)
+        await world.pass_time(15)
+        assert world.laws.users_follow_the_plan() == ""
+        world.master.stop()
+        assert await world.wait_until(lambda: world.master.has_stopped, timeout_s=10)
+        world.laws.all_is_counted()
+        world.laws.seconds_are_true()
+
+    with quiet_loop() as loop:
+        loop.run_until_complete(run(World(loop, 1, WorldSettings(clock_offset_s=7_200, drift_ppm=100))))
+
+
+def test_outage_of_minutes_loses_nothing_and_keeps_memory_bounded() -> None:
+    """While the lease lasts users go on, and what they record is joined, not dropped."""
+    outage_s = 2 * MAX_PENDING_SLICES
+
+    async def run(world: World) -> None:
+        worker = world.join(runners=1)
+        await world.pass_time(1)
+        world.start(users=1, spawn_rate=1, weights=(1,), run_time_s=None)
+        await world.pass_time(3)
+        worker.line.hang()
+        await world.pass_time(outage_s)
+        outbox = worker.agent.reporting.outbox
+        assert outbox is not None
+        assert outbox.joined_slices > 0
+        worker.line.heal()
+        await world.pass_time(10)
+        world.master.stop()
+        assert await world.wait_until(lambda: world.master.has_stopped, timeout_s=10)
+        world.laws.all_is_counted()
+
+    with quiet_loop() as loop:
+        loop.run_until_complete(run(World(loop, 1, WorldSettings(lease_ttl_s=4 * outage_s))))
+
+
+async def _cut_before_the_commit(world: World) -> None:
+    worker = world.join(runners=2)
+    await world.pass_time(1)
+    world.start(users=4, spawn_rate=4, weights=(1,), run_time_s=None)
+    world.master.store.is_stalled = True
+    await world.pass_time(2.5)
+    worker.line.cut()
+    await world.pass_time(1.5)
+
+
+def test_law_of_counting_once_is_broken_when_repeated_reports_are_merged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A law that nothing breaks proves nothing."""
+    monkeypatch.setattr(Ledger, "judge", lambda *_, **__: Verdict.APPLY)
+    with (
+        quiet_loop() as loop,
+        pytest.raises((LawBroken, MalformedReport), match=r"counted more than once|defined already"),
+    ):
+        loop.run_until_complete(_cut_before_the_commit(World(loop, 3, WorldSettings())))
+
+
+def test_law_of_shares_is_broken_when_the_master_does_not_wait_for_the_lease() -> None:
+    """Two would run the same share, one of them unseen."""
+
+    async def run(world: World) -> None:
+        first, _ = world.join(runners=1), world.join(runners=1)
+        await world.pass_time(1)
+        world.start(users=6, spawn_rate=6, weights=(1,), run_time_s=None)
+        await world.pass_time(3)
+        world.master.cluster.membership.lease_ttl_s = -1.0
+        first.line.hang()
+        await world.pass_time(20)
+
+    with quiet_loop() as loop, pytest.raises(LawBroken, match="is lost for the master and runs"):
+        loop.run_until_complete(run(World(loop, 3, WorldSettings())))
