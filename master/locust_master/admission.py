@@ -66,7 +66,7 @@ def admission(
         runner_indices=member.runner_indices,
         max_report_bytes=MAX_REPORT_BYTES,
         worker_name=member.name,
-        resume_token=member.uid,
+        resume_token=member.resume_token,
         notices=notices,
         clock=report_pb2.ClockSample(
             worker_sent_ns=member.request.sent_ns,
@@ -105,6 +105,11 @@ def _check_own_locustfile(
             f"the master has {', '.join(sorted(ours))}",
             remedy="start the worker without -f, or with the master's locustfile",
         )
+
+
+def session_settings(report_interval_s: float) -> master_service_pb2.SessionSettings:
+    """Returns what a worker is told when its settings change within a session."""
+    return master_service_pb2.SessionSettings(report_interval=_duration(report_interval_s))
 
 
 def _duration(seconds: float) -> duration_pb2.Duration:

@@ -13,7 +13,9 @@ from locust_master.embedded_worker import EmbeddedWorker
 from locust_master.interrupts import interrupts
 from locust_master.locustfile import Locustfile
 from locust_master.log_hub import LogHub
+from locust_master.loop_lag import log_loop_lag
 from locust_master.modes import Ends, Parts, run_mode
+from locust_master.resuming.take_up import take_up
 from locust_master.script_host import ScriptHost
 from locust_master.server import MasterServer
 from locust_master.services.control import ControlService
@@ -45,11 +47,12 @@ async def run_master(
         conductor = Conductor(settings, cluster, locustfile)
         sink.bind(cluster, conductor)
         await locustfile.load(bundle, host)
+        not_taken_up = await take_up(settings, cluster, conductor)
         control = ControlService(
             cluster, conductor, logs, defaults=settings.options, run_dir=settings.run_dir, tasks=tasks
         )
         await server.serve(MasterService(cluster, conductor), control)
-        parts = Parts(settings, cluster, conductor, server.port)
+        parts = Parts(settings, cluster, conductor, server.port, not_taken_up)
         return await _live(parts, sink, control, server, tasks)
 
 
@@ -66,7 +69,9 @@ async def _live(
     background = [
         tasks.create_task(parts.conductor.run_clock(), name="clock"),
         tasks.create_task(sink.run_wishes(), name="wishes"),
+        tasks.create_task(log_loop_lag(), name="loop-lag"),
         tasks.create_task(sink.run_host_snapshots(HOST_SNAPSHOT_INTERVAL_S), name="host-snapshots"),
+        tasks.create_task(parts.conductor.greet_adopted(), name="greet-adopted"),
     ]
     with interrupts(end_at_once) as interrupted:
         if parts.settings.processes is not None:

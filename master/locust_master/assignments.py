@@ -9,6 +9,13 @@ from locust_master.membership import Member
 from locust_master.run import Run
 from locust_protocol.v1 import assignment_pb2, bundle_pb2, manifest_pb2
 
+MANY_WORKERS = 100
+"""Workers up to which each is told of a change at once."""
+
+PAUSE_PER_WORKER_S = 0.001
+"""Seconds of pause between two assignments of a worker, for each worker: when 1,000 join one after the other,
+each would else be told 1,000 times how many there are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Offer:
@@ -20,6 +27,11 @@ class Offer:
     manifest: manifest_pb2.Manifest = field(default_factory=manifest_pb2.Manifest)
     bundle: bundle_pb2.BundleReference | None = None
     settings: assignment_pb2.RunSettings = field(default_factory=assignment_pb2.RunSettings)
+
+
+def assignment_pause_s(workers: int) -> float:
+    """Returns the least time between two assignments of one of so many workers."""
+    return workers * PAUSE_PER_WORKER_S if workers > MANY_WORKERS else 0.0
 
 
 def make_assignment(

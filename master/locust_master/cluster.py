@@ -10,9 +10,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
-from locust_master.admission import SessionTerms, admission, check_registration
-from locust_master.assignments import Offer, make_assignment
+from locust_master.admission import SessionTerms, admission, check_registration, session_settings
+from locust_master.assignments import Offer, assignment_pause_s, make_assignment
 from locust_master.lifecycle import RunState, RunTrigger
 from locust_master.losses import Loss, LossKind, WorkerLossPolicy, missing_ms
 from locust_master.mailbox import Mailbox
@@ -21,6 +22,7 @@ from locust_master.membership import Member, Membership
 from locust_master.oversubscription import OversubscriptionWatch, host_of, oversubscribed_hosts
 from locust_master.planning.goal import Goal
 from locust_master.refusals import Refused
+from locust_master.report_pace import LATE_S, ReportPace
 from locust_master.reports import ReportDesk, ReportSink
 from locust_master.revision import Revision
 from locust_master.run import NOBODY, Run
@@ -39,6 +41,9 @@ __all__ = ["Cluster", "Happening", "Refused", "ReportSink"]
 
 logger = logging.getLogger(__name__)
 
+GENERATION_LEAP = 1_000
+"""Generations that an earlier life of the master may have made after it last wrote its store."""
+
 
 class Cluster:
     """Members and the present run."""
@@ -55,6 +60,9 @@ class Cluster:
             master_epoch=time.time_ns(), lease_ttl_s=lease_ttl_s, report_interval_s=report_interval_s
         )
         self._sink = sink
+        self._pace = ReportPace(shortest_s=report_interval_s, lease_ttl_s=lease_ttl_s)
+        self._runners = 0
+        self._joined_ns: int | None = None
         self._mailboxes = Mailboxes()
         self._reports = ReportDesk(self._mailboxes, sink)
         self._oversubscription = OversubscriptionWatch()
@@ -82,17 +90,26 @@ class Cluster:
         """Admits a worker. Raises `IncompatibleProtocol`, `UsageError`, `Refused` or `TooMany`."""
         protocol = check_registration(request, manifest=self.manifest)
         member, previous = self.membership.admit(request, address=address, now_s=now_ns / 1e9)
-        self._mailboxes.open(member)
+        is_other_process = previous is not None and previous.resume_token != member.resume_token
+        self._mailboxes.open(member, superseded=is_other_process)
         is_new = previous is None or not previous.is_live
         if is_new:
-            self._welcome(member, now_ns)
-        if is_new or not self._runs_its_share(request):
+            self._welcome(member, now_ns, returns=previous is not None)
+        elif previous is not None and previous.is_awaited:
+            logger.info("worker is back worker=%s address=%s", member.name, address)
+            self._sink.worker_connected(member)
+        if is_new and self._may_move_users(member):
+            # Who gives users away must have been heard first: one that is cut off would run them on.
+            self._joined_ns = now_ns
+            self._send_assignment(member)
+        elif is_new or not self._runs_its_share(request):
             # Whatever it ran before, it runs nothing now: its users come at the spawn rate, as all others.
             self._members_changed(now_ns, idle=frozenset({member.key}))
         elif previous is not None and previous.runner_indices != member.runner_indices:
             self._members_changed(now_ns)
         else:
             self._send_assignment(member)
+        member.suspect_after_s = self._pace.suspect_after_s
         response = admission(
             member, self._terms, protocol=protocol, notices=self._notices(member), received_ns=now_ns
         )
@@ -103,16 +120,31 @@ class Cluster:
         self.revision.bump()
         return response
 
-    def _welcome(self, member: Member, now_ns: int) -> None:
+    def _welcome(self, member: Member, now_ns: int, *, returns: bool) -> None:
         self._event(snapshot_pb2.RUN_EVENT_KIND_WORKER_JOINED, f"worker {member.name} joined", now_ns)
         logger.info(
             "worker joined worker=%s runners=%d address=%s", member.name, member.runners, member.address
         )
         if self.run is not None and self.run.stopped_us is None:
             at_ms = self.run.now_us(now_ns) // 1_000
-            self.run.settle_losses(member.name, LossKind.WORKER, at_ms=at_ms)
+            if returns:  # another process of the same name brings nothing of what was lost
+                self.run.settle_losses(member.name, LossKind.WORKER, at_ms=at_ms)
             self.run.settle_losses("", LossKind.NO_WORKER, at_ms=at_ms)
         self._sink.worker_connected(member)
+
+    def _may_move_users(self, joined: Member) -> bool:
+        """True when others have users that the worker that joined is to take over."""
+        run = self.run
+        if run is None or not run.lifecycle.is_active or joined.key in run.plan.by_worker:
+            return False
+        return any(member.is_live and member is not joined for member in self._with_share(run))
+
+    def _deal_to_joined(self, now_ns: int) -> None:
+        """Gives workers that joined their share once all others were heard since."""
+        if self._joined_ns is not None and all(
+            member.heard_s > self._joined_ns / 1e9 for member in self.membership.live()
+        ):
+            self._members_changed(now_ns)
 
     def _runs_its_share(self, request: master_service_pb2.RegisterRequest) -> bool:
         """False when a run wants users and the worker says that it ended them, or never had any."""
@@ -136,12 +168,16 @@ class Cluster:
 
     def take_report(self, member: Member, report: report_pb2.Report, now_ns: int) -> None:
         """Counts a report once, or acknowledges it again, or asks for a snapshot."""
-        member.heard_s = now_ns / 1e9
-        if report.sequence:
-            member.reported_s = member.heard_s
-        member.stream_ended_s = None
-        member.status = report.status
+        interval_s = self._terms.report_interval_s
+        has_changed = member.note_report(report, now_ns / 1e9, interval_s=interval_s)
         self._reports.take(self.run, member, report, now_ns)
+        if has_changed and self.run is not None and self.run.lifecycle.is_active:
+            logger.warning(
+                "share follows the runners that are left worker=%s runners=%d",
+                member.name,
+                member.usable_runners,
+            )
+            self._members_changed(now_ns, idle=NOBODY if member.usable_runners else frozenset({member.key}))
         self.revision.bump()
 
     def stream_ended(self, member: Member, now_ns: int) -> None:
@@ -165,13 +201,23 @@ class Cluster:
         return [sentences[host]] if host in sentences else []
 
     def _members_changed(self, now_ns: int, *, idle: frozenset[str] = NOBODY) -> None:
-        run = self.run
+        run, self._joined_ns = self.run, None
         if run is not None and run.lifecycle.is_active:
             run.replan(self._with_share(run), at_us=run.now_us(now_ns), idle=idle)
             run.lifecycle.apply(RunTrigger.GOAL_MOVED)
             if not self.membership.live():
                 self._note_no_worker(run, run.now_us(now_ns) // 1_000)
         self.assign_all()
+
+    def _follow_pace(self) -> None:
+        interval_s = self._pace.interval_s
+        if interval_s == self._terms.report_interval_s:
+            return
+        logger.info("workers report every %g s from now on", interval_s)
+        self._terms = replace(self._terms, report_interval_s=interval_s)
+        for member in self.membership.live():
+            member.suspect_after_s = self._pace.suspect_after_s
+            self._mailboxes.put_settings(member, session_settings(interval_s))
 
     def _note_no_worker(self, run: Run, at_ms: int) -> None:
         if run.without_workers_since_ms is None:
@@ -203,19 +249,21 @@ class Cluster:
     def assign_all(self) -> None:
         """Makes a new generation and sends everybody its assignment."""
         self.generation += 1
-        for member in self.membership.live():
-            self._send_assignment(member)
+        self._runners = self.membership.runner_count()
+        live = self.membership.live()
+        self._pace.note_workers(len(live))
+        self._follow_pace()
+        for member in live:
+            self._send_assignment(member, pause_s=assignment_pause_s(len(live)))
         self.revision.bump()
 
-    def _send_assignment(self, member: Member) -> None:
-        assignment = make_assignment(
-            member,
-            run=self.run,
-            offer=self._offer,
-            generation=self.generation,
-            runners=self.membership.runner_count(),
-        )
-        self._mailboxes.put_assignment(member, assignment)
+    def _send_assignment(self, member: Member, *, pause_s: float = 0.0) -> None:
+        def make() -> assignment_pb2.Assignment:
+            return make_assignment(
+                member, run=self.run, offer=self._offer, generation=self.generation, runners=self._runners
+            )
+
+        self._mailboxes.put_assignment(member, make, pause_s=pause_s)
 
     # ── the run ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -223,7 +271,31 @@ class Cluster:
         """Makes `run` the present one and starts it."""
         self.run = run
         run.lifecycle.apply(RunTrigger.START)
+        for member in self.membership.live():
+            member.revive()
         run.replan(self.membership.live(), at_us=0)
+        self.assign_all()
+
+    def resume(
+        self,
+        run: Run,
+        members: Sequence[Member],
+        *,
+        dead: Sequence[Member],
+        generation: int,
+        session_id: int,
+        now_ns: int,
+    ) -> None:
+        """Goes on with a run of an earlier life of the master, and with its members.
+
+        `dead` are those of them that ended with it. `generation` and `session_id` are the newest that it had.
+        """
+        self.run = run
+        self.generation = max(self.generation, generation + GENERATION_LEAP)
+        self.membership.restore(members, newest_session_id=session_id)
+        for member in dead:
+            member.is_live, member.gone_s = False, now_ns / 1e9
+            self._lose(member, now_ns)
         self.assign_all()
 
     def set_goal(self, goal: Goal, now_ns: int) -> None:
@@ -267,12 +339,29 @@ class Cluster:
 
     # ── time ─────────────────────────────────────────────────────────────────────────────────────────────
 
+    def loop_was_late(self, late_s: float, now_ns: int) -> None:
+        """The loop woke late: nobody was silent while it did not read, and reports may be too many."""
+        if late_s > LATE_S:
+            self.membership.forgive(late_s, now_ns / 1e9)
+        if self._pace.note_lateness(late_s, now_ns / 1e9):
+            logger.warning("the master does not keep up, figures come late: give it a core of its own")
+        self._follow_pace()
+
     def tick(self, now_ns: int) -> Sequence[Happening]:
         """Gives up silent workers and tells what the passing of time brought."""
         for member in self.membership.expire(now_ns / 1e9):
             self._lose(member, now_ns)
+        self._deal_to_joined(now_ns)
         if self.run is None:
             return ()
+        at_us = self.run.now_us(now_ns)
+        if self.run.lifecycle.is_active and self.run.advance(at_us):
+            goal = self.run.goal
+            if self.run.planned_users(at_us) != goal.users:
+                self.run.lifecycle.apply(RunTrigger.GOAL_MOVED)
+            text = f"{goal.users} users at {goal.spawn_rate:g}/s"
+            self._event(snapshot_pb2.RUN_EVENT_KIND_STAGE, text, now_ns)
+            self.revision.bump()
         happening = happening_of(
             self.run, self.membership.live(), generation=self.generation, at_us=self.run.now_us(now_ns)
         )

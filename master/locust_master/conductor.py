@@ -17,14 +17,15 @@ from locust_master.lifecycle import RunState, RunTrigger
 from locust_master.locustfile import Locustfile
 from locust_master.new_run import make_run
 from locust_master.planning.goal import Goal
-from locust_master.preparation import wait_prepared
+from locust_master.preparation import wait_observed, wait_prepared
 from locust_master.refusals import Refused
+from locust_master.resuming.keeper import RunKeeper
 from locust_master.run import Run, edited_goal
 from locust_master.run_clock import RunClock
 from locust_master.run_options import RunOptions, check_spawn_rate, check_users
 from locust_master.run_watch import NO_WORKER_LIMIT_S
 from locust_master.settings import MasterSettings
-from locust_master.start_checks import class_shares
+from locust_master.start_checks import class_shares, shape_notices
 from locust_master.store.writer import RunWriter
 from locust_protocol.runner.v1 import link_pb2
 from locust_protocol.v1 import snapshot_pb2
@@ -33,6 +34,10 @@ logger = logging.getLogger(__name__)
 
 START_LEAD_NS = 200_000_000
 """Nanoseconds from a start to run time zero: assignments arrive before the first user is due."""
+
+
+RESET_TIMEOUT_S = 4.0
+"""Seconds that workers get to say that they count for the new epoch: a report interval, and some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,7 @@ class Conductor:
         self.process_exit_code: int | None = None
         self.before_moment: Callable[[], None] = _nothing
         self.run_ended = asyncio.Event()
+        self.keeper = RunKeeper(cluster)
 
     @property
     def settings(self) -> MasterSettings:
@@ -75,6 +81,13 @@ class Conductor:
                 )
             await self.locustfile.reload_if_edited()
             run = make_run(self._settings, self.locustfile, options)
+            for notice in shape_notices(
+                self.locustfile.manifest,
+                run.record.load_shape,
+                is_named=options.load_shape is not None,
+                given=self._settings.given,
+            ):
+                logger.warning("%s", notice)
             await wait_prepared(self._cluster)
             run.last_actor = actor
             await self._moment(run, link_pb2.RUN_MOMENT_STARTING)
@@ -82,14 +95,30 @@ class Conductor:
             run.record.started_wall_ms = (time.time_ns() + START_LEAD_NS) // 1_000_000
             # Only now: the record is complete, and no late report of the run before comes any more.
             before, self.writer = self.writer, RunWriter.create(self._settings.run_dir, run.record)
-            run.events.on_added = self.writer.add_event
+            self.keeper.follow(run, self.writer)
             self.run_ended.clear()
             self._cluster.begin(run)
             self._note(run, snapshot_pb2.RUN_EVENT_KIND_STARTED, _goal_text(run.goal), actor)
             logger.info("run started run=%s %s", run.record.run_id.hex()[:8], _goal_text(run.goal))
             if before is not None:
                 await before.close()
+            await self.keeper.wait_kept()
             return run
+
+    def adopt(self, run: Run, writer: RunWriter) -> None:
+        """Goes on with a run of an earlier life of the master; the cluster is to resume it next."""
+        self.writer = writer
+        self.keeper.follow(run, writer)
+
+    async def greet_adopted(self) -> None:
+        """Runs the test_start listeners of a run that was adopted: this script host has not seen its start.
+
+        It sees one whenever it takes part, as the runners of a worker that joins late do.
+        """
+        async with self._lock:
+            run = self._cluster.run
+            if run is not None and run.lifecycle.is_active:
+                await self._moment(run, link_pb2.RUN_MOMENT_STARTING)
 
     async def start_from_locustfile(
         self, *, users: int, spawn_rate: float, user_classes: tuple[str, ...]
@@ -111,6 +140,8 @@ class Conductor:
                 raise Refused(
                     f"load shape {run.record.load_shape} sets the users", remedy="start without a load shape"
                 )
+            if run.record.options.stages or run.record.options.step_load is not None:
+                raise Refused("stages set the users", remedy="start without --stages or --step-load")
             if users is not None:
                 check_users(users)
             if spawn_rate is not None:
@@ -120,6 +151,7 @@ class Conductor:
             self._cluster.set_goal(goal, time.monotonic_ns())
             self._note(run, snapshot_pb2.RUN_EVENT_KIND_EDITED, _goal_text(goal), actor)
             logger.info("run edited %s actor=%s", _goal_text(goal), actor)
+            await self.keeper.wait_kept()
             return run
 
     async def stop(self, *, actor: str, stop_timeout_ms: int | None = None) -> Run:
@@ -138,15 +170,28 @@ class Conductor:
         timeout_ms = run.stop_timeout_ms if stop_timeout_ms is None else stop_timeout_ms
         run.last_actor = actor
         await self._moment(run, link_pb2.RUN_MOMENT_STOPPING)
+        # Written first: a master that dies here must not start again what was asked to stop.
+        await self.keeper.wait_stop_kept(run, stop_timeout_ms=timeout_ms)
         self._cluster.drain(time.monotonic_ns(), stop_timeout_ms=timeout_ms)
         self._note(run, snapshot_pb2.RUN_EVENT_KIND_STOPPING, "stop asked for", actor)
         logger.info("run stopping actor=%s", actor)
         return run
 
     async def reset_statistics(self, *, actor: str) -> Run:
-        """Starts a new epoch of statistics. Raises `Refused` without a run."""
+        """Starts a new epoch of statistics. Raises `Refused` without a run.
+
+        Returns when every worker counts for the new epoch: what is recorded after that counts, what was
+        recorded before the call does not. A worker that does not answer is not waited for any longer than
+        `RESET_TIMEOUT_S`.
+        """
         async with self._lock:
-            return await self._reset_statistics(actor)
+            run = await self._reset_statistics(actor)
+            generation = self._cluster.generation
+        if run.lifecycle.is_active and not await wait_observed(
+            self._cluster, generation, timeout_s=RESET_TIMEOUT_S
+        ):
+            logger.warning("not every worker counts anew yet: samples of some seconds may be dropped")
+        return run
 
     async def _reset_statistics(self, actor: str) -> Run:
         run = self._cluster.run
@@ -154,6 +199,7 @@ class Conductor:
             raise Refused("there is no run whose statistics could be reset", remedy="start one")
         self._cluster.reset_statistics()
         self._note(run, snapshot_pb2.RUN_EVENT_KIND_RESET, "statistics reset", actor)
+        self.keeper.look(time.monotonic())
         await self._moment(run, link_pb2.RUN_MOMENT_RESET)
         return run
 
@@ -184,7 +230,9 @@ class Conductor:
 
     async def run_clock(self) -> None:
         """Acts on what the passing of time brings, for as long as the master lives."""
-        await RunClock(self._cluster, self._act).run()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.keeper.run(), name="keeper")
+            await RunClock(self._cluster, self._act).run()
 
     async def _act(self, happening: Happening, run: Run) -> None:
         async with self._lock:
@@ -203,7 +251,7 @@ class Conductor:
                 await self._finish_ended()
 
     async def _goal_reached(self, run: Run) -> None:
-        users = run.plan.total_target
+        users = run.planned_users(run.now_us(time.monotonic_ns()))
         is_first = not any(e.kind == snapshot_pb2.RUN_EVENT_KIND_SPAWNED for e in run.events.events)
         self._note(run, snapshot_pb2.RUN_EVENT_KIND_SPAWNED, f"all {users} users spawned", "")
         logger.info("all users spawned users=%d", users)

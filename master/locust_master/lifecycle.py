@@ -56,8 +56,8 @@ class InvalidTransition(Exception):
 class Lifecycle:
     """Holds the state of the present run and changes it only along `TRANSITIONS`."""
 
-    def __init__(self) -> None:
-        self.state = RunState.READY
+    def __init__(self, state: RunState = RunState.READY) -> None:
+        self.state = state
         self._past: deque[str] = deque(maxlen=KEPT_TRIGGERS)
 
     def may(self, trigger: RunTrigger) -> bool:

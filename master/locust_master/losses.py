@@ -104,13 +104,17 @@ def is_beyond(losses: Sequence[Loss], terms: LossTerms) -> bool:
     return bool(losses) and terms.allow_lost == 0
 
 
+RECONNECT_S = 1.0
+"""Seconds within which an agent that lives asks to be admitted again, once its connection ended."""
+
+
 def missing_ms(*, reported_s: float, ended_s: float | None, now_s: float, died_within_s: float) -> int:
     """Milliseconds of samples that a worker may have taken with it, all times on one clock in seconds.
 
-    `reported_s` is when its last report came, `ended_s` when its connection did. A connection that ends soon
-    after a report ends with its process: nothing was recorded after that. Silence before the end means that
-    the worker may have gone on until its lease was over.
+    `reported_s` is until when it reported, `ended_s` when its connection ended. A connection that ends soon
+    after a report, and is not followed by another, ended with its process or shortly before that. Silence
+    before the end means that the worker may have gone on until its lease was over.
     """
     is_dead = ended_s is not None and ended_s - reported_s <= died_within_s
-    end_s = ended_s if is_dead and ended_s is not None else now_s
+    end_s = min(now_s, ended_s + RECONNECT_S) if is_dead and ended_s is not None else now_s
     return max(0, math.ceil((end_s - reported_s) * 1000))

@@ -6,6 +6,8 @@ when it comes back.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from locust_master.mailbox import Mailbox
 from locust_master.membership import Member
 from locust_protocol.v1 import assignment_pb2, master_service_pb2
@@ -18,8 +20,14 @@ class Mailboxes:
         self._by_uid: dict[bytes, Mailbox] = {}
         self._last: master_service_pb2.CommandsResponse | None = None
 
-    def open(self, member: Member) -> None:
-        """Opens the mailbox of a new session; the one of the session before is closed."""
+    def open(self, member: Member, *, superseded: bool = False) -> None:
+        """Opens the mailbox of a new session; the one of the session before is closed.
+
+        With `superseded`, whoever reads that one learns that another process took its place.
+        """
+        if superseded and (before := self._by_uid.get(member.uid)) is not None:
+            by = master_service_pb2.Superseded(by=member.address)
+            before.close(master_service_pb2.CommandsResponse(superseded=by))
         self.close(member)
         mailbox = self._by_uid[member.uid] = Mailbox()
         if self._last is not None:
@@ -40,10 +48,17 @@ class Mailboxes:
         for mailbox in self._by_uid.values():
             mailbox.close(last)
 
-    def put_assignment(self, member: Member, assignment: assignment_pb2.Assignment) -> None:
-        """Tells a member what it should be running."""
+    def put_assignment(
+        self, member: Member, make: Callable[[], assignment_pb2.Assignment], *, pause_s: float = 0.0
+    ) -> None:
+        """Tells a member what it should be running when its stream takes it, at most once in `pause_s`."""
         if (mailbox := self._by_uid.get(member.uid)) is not None:
-            mailbox.put_assignment(assignment)
+            mailbox.put_assignment(make, pause_s=pause_s)
+
+    def put_settings(self, member: Member, settings: master_service_pb2.SessionSettings) -> None:
+        """Tells a member settings that changed."""
+        if (mailbox := self._by_uid.get(member.uid)) is not None:
+            mailbox.put_settings(settings)
 
     def put_resync(self, member: Member, resync: master_service_pb2.Resync) -> None:
         """Asks a member for a snapshot."""

@@ -8,15 +8,18 @@ a report, the master from when it received it, so the worker always ends its use
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from locust_master.refusals import TooMany
+from locust_master.refusals import Refused, TooMany
 from locust_protocol.limits import LEASE_REASSIGN_GRACE_S, SUSPECT_AFTER_S
 from locust_protocol.v1 import master_service_pb2, report_pb2
 
 FORGET_AFTER_S = 600.0
 """Seconds for which a worker that left or was lost stays on screens."""
+
+LATE_REPORT_INTERVALS = 2.0
+"""Report intervals of silence after which the next reports may be old ones."""
 
 MAX_LIVE_MEMBERS = 4_000
 """Workers at one time: as many as the server takes connections."""
@@ -38,12 +41,46 @@ class Member:
     heard_s: float
     reported_s: float = 0.0
     """When the newest report that counts samples came, or when it joined."""
+    doubted_until_s: float = 0.0
+    """Until then reports may hold what is older than their arrival: they waited for a connection."""
+    dead_slots: frozenset[int] = frozenset()
+    """Runners that the newest report calls dead; one that is started again is dead for less than that."""
+    usable_runners: int = 0
+    """Runners that are not left dead: the share is by these."""
     stream_ended_s: float | None = None
     """When its stream of reports ended without a goodbye; None while it is there."""
+    suspect_after_s: float = SUSPECT_AFTER_S
+    """Seconds of silence after which it is shown as missing; more when it reports less often."""
     status: report_pb2.WorkerStatus = field(default_factory=report_pb2.WorkerStatus)
     is_live: bool = True
+    is_awaited: bool = False
+    """True when it is of an earlier life of the master, and has not registered in this one."""
     has_left: bool = False
     gone_s: float | None = None
+    resume_token: bytes = b""
+    """Known to the one process that it was given to; empty: any process may come in its name."""
+
+    def __post_init__(self) -> None:
+        self.usable_runners = len(self.runner_indices)
+
+    def note_report(self, report: report_pb2.Report, now_s: float, *, interval_s: float) -> bool:
+        """Takes note of a report that came; True when the number of usable runners has changed."""
+        if now_s - self.heard_s > LATE_REPORT_INTERVALS * interval_s:
+            self.doubted_until_s = now_s + interval_s
+        self.heard_s, self.stream_ended_s, self.status = now_s, None, report.status
+        if report.sequence and now_s >= self.doubted_until_s:
+            self.reported_s = now_s
+        dead = frozenset(
+            each.slot for each in report.status.runners if each.state == report_pb2.RUNNER_STATE_DEAD
+        )
+        usable = self.runners - len(dead & self.dead_slots)
+        has_changed = usable != self.usable_runners
+        self.dead_slots, self.usable_runners = dead, usable
+        return has_changed
+
+    def revive(self) -> None:
+        """A new run begins, for which runners that were left dead are started again."""
+        self.dead_slots, self.usable_runners = frozenset(), self.runners
 
     @property
     def key(self) -> str:
@@ -59,7 +96,7 @@ class Member:
         """State for screens."""
         if not self.is_live:
             return report_pb2.WORKER_STATE_GONE if self.has_left else report_pb2.WORKER_STATE_MISSING
-        if now_s - self.heard_s > SUSPECT_AFTER_S:
+        if self.is_awaited or now_s - self.heard_s > self.suspect_after_s:
             return report_pb2.WORKER_STATE_MISSING
         return self.status.state or report_pb2.WORKER_STATE_READY
 
@@ -72,16 +109,23 @@ class Membership:
         self._members: dict[bytes, Member] = {}
         self._by_session: dict[int, Member] = {}
         self._session_ids: Iterator[int] = itertools.count(first_session_id)
+        self.newest_session_id = first_session_id - 1
 
     def admit(
         self, request: master_service_pb2.RegisterRequest, *, address: str, now_s: float
     ) -> tuple[Member, Member | None]:
         """Admits a worker or takes its own session over; returns it and what it was before, if known.
 
-        Raises `TooMany` when there is no room for a new one.
+        Raises `TooMany` when there is no room for a new one, and `Refused` for a process whose place was
+        taken by a newer one.
         """
         previous = self._members.get(request.worker_uid)
         is_live = previous is not None and previous.is_live
+        if previous is not None and is_live and _is_another(request.resume_token, previous.resume_token):
+            raise Refused(
+                f"another process took the session of worker {previous.name} over ({previous.address})",
+                remedy="start the worker anew, so that it has a name of its own",
+            )
         if not is_live and len(self.live()) >= MAX_LIVE_MEMBERS:
             raise TooMany(f"the master has {MAX_LIVE_MEMBERS} workers already", remedy="start fewer")
         if previous is not None and is_live:
@@ -91,16 +135,19 @@ class Membership:
             name, indices = self._unique_name(wanted), ()
         if len(indices) != request.runners:
             indices = self._free_indices(request.runners, but=previous)
+        session_id = next(self._session_ids)
         member = Member(
             uid=request.worker_uid,
             name=name,
-            session_id=next(self._session_ids),
+            session_id=session_id,
             request=request,
             address=address,
             runner_indices=indices,
             heard_s=now_s,
             reported_s=now_s if previous is None else previous.reported_s,
+            resume_token=request.resume_token or session_id.to_bytes(8, "big"),
         )
+        self.newest_session_id = member.session_id
         # Whoever comes back after a loss joins anew, behind the others; a live one keeps its place.
         if previous is not None and not is_live:
             del self._members[member.uid]
@@ -110,6 +157,12 @@ class Membership:
         self._by_session[member.session_id] = member
         self._forget_oldest()
         return member, previous
+
+    def restore(self, members: Sequence[Member], *, newest_session_id: int) -> None:
+        """Takes the members of an earlier life of the master in, which gave sessions up to that number."""
+        self._members.update((member.uid, member) for member in members)
+        self.newest_session_id = max(self.newest_session_id, newest_session_id + MAX_LIVE_MEMBERS)
+        self._session_ids = itertools.count(self.newest_session_id + 1)
 
     def by_session(self, session_id: int) -> Member | None:
         """Returns the live member of a session, or None when it was taken over, left or lost."""
@@ -135,6 +188,11 @@ class Membership:
     def leave(self, member: Member, now_s: float) -> None:
         """Records that a worker said goodbye."""
         member.is_live, member.has_left, member.gone_s = False, True, now_s
+
+    def forgive(self, late_s: float, now_s: float) -> None:
+        """Takes time out of every silence in which the master could not hear."""
+        for member in self.live():
+            member.heard_s = min(now_s, member.heard_s + late_s)
 
     def expire(self, now_s: float) -> list[Member]:
         """Gives up members whose lease ran out; returns them. Forgets those that are long gone."""
@@ -168,3 +226,8 @@ class Membership:
         if wanted not in taken:
             return wanted
         return next(name for i in itertools.count(2) if (name := f"{wanted}#{i}") not in taken)
+
+
+def _is_another(token: bytes, known: bytes) -> bool:
+    """True for a token that was given to another process than the one that is known."""
+    return bool(token) and bool(known) and token != known

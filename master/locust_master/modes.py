@@ -15,6 +15,7 @@ from locust_master.conductor import Conductor
 from locust_master.new_run import check_start
 from locust_master.outcome import Outcome
 from locust_master.printing import print_progress_until, print_summary
+from locust_master.resuming.conditions import Obstacle, ObstacleKind
 from locust_master.settings import MasterSettings
 from locust_protocol.channels import join_address
 from locust_protocol.limits import DEFAULT_PORT
@@ -37,6 +38,8 @@ class Parts:
     cluster: Cluster
     conductor: Conductor
     port: int
+    not_taken_up: Obstacle | None = None
+    """Why an unfinished run of the store does not go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,16 @@ async def _until_end(work: Coroutine[None, None, None], ends: Ends) -> None:
 
 
 async def _start(parts: Parts) -> None:
+    """Starts what the command line says, unless that goes on already, from an earlier life of the master."""
+    if parts.cluster.run is not None:
+        return
+    found = parts.not_taken_up
+    if found is not None and found.kind is ObstacleKind.RUN_TIME_OVER:
+        # The same command, started again by whoever looks after it: what it asked for is over.
+        raise DegradedError(
+            f"the run of this command line was cut off, and closed as INTERRUPTED: {found.text}",
+            remedy="start again for a new run; what was counted is in the run store",
+        )
     check_start(parts.conductor.locustfile, parts.settings.options)
     await _wait_workers(parts)
     await parts.conductor.start(parts.settings.options, actor=COMMAND_LINE)

@@ -1,4 +1,4 @@
-"""Waits until every worker has the locustfile loaded, or says which one cannot."""
+"""Waits until every worker has done what it was told: the locustfile loaded, an assignment applied."""
 
 from __future__ import annotations
 
@@ -31,6 +31,20 @@ async def wait_prepared(cluster: Cluster, *, timeout_s: float = PREPARE_TIMEOUT_
             f"workers have not loaded the locustfile in {timeout_s:.0f} s: {', '.join(waiting)}",
             remedy="look at their logs",
         ) from None
+
+
+async def wait_observed(cluster: Cluster, generation: int, *, timeout_s: float) -> bool:
+    """Waits until all live workers say that they follow `generation`; False when some did not in time."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            while True:
+                seen = cluster.revision.value
+                live = cluster.membership.live()
+                if all(member.status.observed_generation >= generation for member in live):
+                    return True
+                await cluster.revision.wait_after(seen)
+    except TimeoutError:
+        return False
 
 
 def _unprepared(cluster: Cluster, generation: int) -> list[str]:

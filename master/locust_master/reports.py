@@ -7,16 +7,22 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 from locust_master.ledger import Verdict
 from locust_master.mailboxes import Mailboxes
 from locust_master.membership import Member
+from locust_master.merging.errors import UnknownContribution
 from locust_master.run import Run
 from locust_protocol.v1 import master_service_pb2, report_pb2
 
 logger = logging.getLogger(__name__)
+
+
+MAX_LATE_REMEMBERED = 1_000
+"""Workers and runs whose late reports were said; a forgotten one is said again."""
 
 
 class ReportSink(Protocol):
@@ -26,6 +32,9 @@ class ReportSink(Protocol):
         self, worker_uid: bytes, sequence: int, payload: bytes, on_stored: Callable[[], None]
     ) -> None:
         """Writes a report; `on_stored` is called on the loop once it is committed."""
+
+    def stored_reports(self, worker_uid: bytes) -> Sequence[report_pb2.Report]:
+        """Returns all reports of a worker that were handed to `store_report`, in order, folded or not."""
 
     def take_extras(self, member: Member, report: report_pb2.Report) -> None:
         """Hands on logs, messages, user data and events."""
@@ -40,6 +49,7 @@ class ReportDesk:
     def __init__(self, mailboxes: Mailboxes, sink: ReportSink) -> None:
         self._mailboxes = mailboxes
         self._sink = sink
+        self._late: dict[tuple[bytes, bytes], None] = {}
 
     def take(self, run: Run | None, member: Member, report: report_pb2.Report, now_ns: int) -> None:
         """Counts a report once, or acknowledges it again, or asks for a snapshot.
@@ -49,10 +59,22 @@ class ReportDesk:
         if report.sequence == 0:
             self._take_heartbeat(member, report, now_ns)
         elif run is None or report.run_id != run.record.run_id:
-            logger.warning("late report of another run dropped worker=%s", member.name)
+            self._say_late(member, report)
             self._acknowledge(member, report.run_id, report.sequence, report.sent_ns, now_ns)
         else:
             self._count(run, member, report, now_ns)
+
+    def _say_late(self, member: Member, report: report_pb2.Report) -> None:
+        """A run that is over takes no samples any more: said once for a worker and a run."""
+        late = (member.uid, report.run_id)
+        if late in self._late:
+            return
+        if len(self._late) >= MAX_LATE_REMEMBERED:
+            self._late.pop(next(iter(self._late)))
+        self._late[late] = None
+        logger.warning(
+            "late reports of another run are dropped worker=%s run=%s", member.name, report.run_id.hex()[:8]
+        )
 
     def _take_heartbeat(self, member: Member, report: report_pb2.Report, now_ns: int) -> None:
         self._sink.take_extras(member, report)
@@ -67,7 +89,7 @@ class ReportDesk:
             is_snapshot=report.snapshot,
         )
         if verdict in (Verdict.APPLY, Verdict.REPLACE):
-            run.count(member, report, now_ns=now_ns)
+            self._merge(run, member, report, now_ns)
             ledger.note_applied(member.uid, report.sequence, is_final=report.final)
             self._sink.take_extras(member, report)
             self._store(run, member, report, now_ns)
@@ -81,6 +103,12 @@ class ReportDesk:
             )
             resync = master_service_pb2.Resync(run_id=report.run_id, expected_sequence=expected)
             self._mailboxes.put_resync(member, resync)
+
+    def _merge(self, run: Run, member: Member, report: report_pb2.Report, now_ns: int) -> None:
+        try:
+            run.count(member, report, now_ns=now_ns, earlier=partial(self._sink.stored_reports, member.uid))
+        except UnknownContribution as error:
+            logger.error("a snapshot is not counted, samples are missing worker=%s: %s", member.name, error)
 
     def _store(self, run: Run, member: Member, report: report_pb2.Report, now_ns: int) -> None:
         sequence, sent_ns = report.sequence, report.sent_ns

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from locust_master.generator_watch import GeneratorWatch
@@ -11,7 +11,7 @@ from locust_master.lifecycle import Lifecycle
 from locust_master.losses import Loss, LossKind, LossTerms, is_beyond
 from locust_master.membership import Member
 from locust_master.merging.totals import RunTotals
-from locust_master.planning.goal import Goal
+from locust_master.planning.goal import Goal, TimedGoal
 from locust_master.planning.plan import (
     PlacementPlan,
     PlanBasis,
@@ -27,6 +27,9 @@ from locust_master.run_options import RunOptions
 from locust_protocol.v1 import assignment_pb2, bundle_pb2, report_pb2, snapshot_pb2
 
 EMPTY_PLAN = PlacementPlan(start_us=0, by_worker={}, total_target=0)
+CHANGE_LEAD_US = 100_000
+"""Microseconds from a change of the goal to its first step: assignments arrive before that is due."""
+
 NOBODY: frozenset[str] = frozenset()
 
 
@@ -43,6 +46,8 @@ class RunRecord:
     host: str
     start_ns: int
     started_wall_ms: int
+    defaults: RunOptions = field(default_factory=RunOptions)
+    """What the master's command line says: a client may have asked for something else."""
 
 
 @dataclass(slots=True)
@@ -55,6 +60,8 @@ class Run:
     totals: RunTotals
     ledger: Ledger
     lifecycle: Lifecycle
+    later: tuple[TimedGoal, ...] = ()
+    """Goals that follow the present one, in order of time."""
     plan: PlacementPlan = EMPTY_PLAN
     on_planned: Callable[[PlanBasis], None] | None = None
     """Told what each new plan follows from, before anybody follows the plan."""
@@ -84,21 +91,33 @@ class Run:
     ) -> None:
         """Makes the plan from what is planned at `at_us` to the goal, over the members that are here.
 
-        `idle` are the keys of members that run nothing, whatever was planned: their users come again one
-        after the other, like all others.
+        A new `goal` holds from `CHANGE_LEAD_US` later on, when every worker has heard of it; until then the
+        one before is pursued. `idle` are the keys of members that run nothing, whatever was planned: their
+        users come again one after the other, like all others.
         """
+        before, later = self.goal, self.later
         if goal is not None:
-            self.goal = goal
+            self.goal, later = goal, (TimedGoal(at_us + CHANGE_LEAD_US, goal), *later)
         here = {member.key for member in members if member.key not in idle}
         planned = planned_placement(self.plan, at_us)
+        for member in members:
+            self.totals.expect(member.key, member.name, at_ms=at_us // 1_000)
         self.follow(
             PlanBasis(
-                start_us=next_start_us(self.plan, at_us=at_us, spawn_rate=self.goal.spawn_rate),
+                start_us=next_start_us(self.plan, at_us=at_us, spawn_rate=before.spawn_rate),
                 current={worker: classes for worker, classes in planned.items() if worker in here},
-                goal=self.goal,
-                workers=tuple(WorkerCapacity(member.key, member.runners) for member in members),
+                goal=before,
+                workers=tuple(WorkerCapacity(member.key, member.usable_runners) for member in members),
+                later=later,
             )
         )
+
+    def advance(self, at_us: int) -> bool:
+        """Makes a later goal the present one when its time has come; True when it did. The plan knows it."""
+        is_due = bool(self.later) and self.later[0].from_us <= at_us
+        while self.later and self.later[0].from_us <= at_us:
+            self.goal, self.later = self.later[0].goal, self.later[1:]
+        return is_due
 
     def follow(self, basis: PlanBasis) -> None:
         """Makes the plan that follows from `basis`."""
@@ -106,12 +125,22 @@ class Run:
             self.on_planned(basis)
         self.plan = plan_of(basis)
 
-    def count(self, member: Member, report: report_pb2.Report, *, now_ns: int) -> None:
-        """Counts a report that arrived at `now_ns`. Raises `MalformedReport` and changes nothing then."""
+    def count(
+        self,
+        member: Member,
+        report: report_pb2.Report,
+        *,
+        now_ns: int,
+        earlier: Callable[[], Iterable[report_pb2.Report]] = tuple,
+    ) -> None:
+        """Counts a report that arrived at `now_ns`; `earlier` gives those of the worker that count already.
+
+        Raises `MalformedReport` or `UnknownContribution` and changes nothing then.
+        """
         at_us = self.now_us(now_ns)
         at_ms = at_us // 1_000
-        is_new_second = not self.totals.history.has(at_ms)
-        self.totals.apply(member.key, member.name, report, at_ms=at_ms)
+        is_new_second = not self.totals.knows_second(at_ms)
+        self.totals.apply(member.key, member.name, report, at_ms=at_ms, earlier=earlier)
         self.generator.note(member.key, member.name, report.status, at_ms=at_ms)
         if is_new_second:
             self.totals.note_planned(at_ms, self.planned_users(at_us) if self.lifecycle.is_active else 0)
@@ -134,7 +163,10 @@ class Run:
 
     def is_goal_reached(self, members: Sequence[Member], *, generation: int, at_us: int) -> bool:
         """True when the ramp is over and every worker says that it runs its share."""
-        if at_us < end_us(self.plan):
+        if self.later:
+            if self.planned_users(at_us) != self.goal.users:
+                return False
+        elif at_us < end_us(self.plan):
             return False
         if any(member.status.observed_generation < generation for member in members):
             return False

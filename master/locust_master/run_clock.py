@@ -31,8 +31,11 @@ class RunClock:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._act_on_pending(), name="happenings")
             while True:
+                started_s = time.monotonic()
                 self.look(time.monotonic_ns())
                 await asyncio.sleep(TICK_S)
+                late_s = max(0.0, time.monotonic() - started_s - TICK_S)
+                self._cluster.loop_was_late(late_s, time.monotonic_ns())
 
     def look(self, now_ns: int) -> None:
         """Looks once. A run that is drained ends here: its end must not wait for anything."""

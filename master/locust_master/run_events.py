@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from locust_protocol.v1 import snapshot_pb2
@@ -31,6 +31,11 @@ class EventLog:
         if self.on_added is not None:
             self.on_added(event)
         return event
+
+    @classmethod
+    def restored(cls, events: Sequence[snapshot_pb2.RunEvent]) -> EventLog:
+        """Returns a log that goes on after `events`."""
+        return cls(list(events[-MAX_EVENTS:]), _count=events[-1].id if events else 0)
 
     def after(self, event_id: int) -> list[snapshot_pb2.RunEvent]:
         """Returns the events that came after the one with this number."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import TypedDict
 
 from locust_protocol.process.errors import UsageError
 from locust_protocol.v1 import control_service_pb2
@@ -24,9 +25,32 @@ MAX_NOTE_CHARS = 4_096
 """Characters in a run's note."""
 
 
+MAX_STAGES = 1_000
+"""Stages or steps of one run: far more than anybody writes by hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A part of a run that leads to `users` users in `duration_s` seconds."""
+
+    duration_s: float
+    users: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepLoad:
+    """`users` more every `interval_s` seconds."""
+
+    users: int
+    interval_s: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """Options of one run. `run_time_s` None: until it is stopped; `load_shape` None: the only one, if any."""
+    """Options of one run. `run_time_s` None: until it is stopped; `load_shape` None: the first one, if any.
+
+    With `stages` the run ends after the last one, and `users` and `spawn_rate` mean nothing.
+    """
 
     users: int = 1
     spawn_rate: float = 1.0
@@ -38,6 +62,8 @@ class RunOptions:
     note: str = ""
     profile: str = ""
     tags: tuple[str, ...] = ()
+    stages: tuple[Stage, ...] = ()
+    step_load: StepLoad | None = None
 
     def checked(self) -> RunOptions:
         """Returns itself; raises `UsageError` naming the value that is off."""
@@ -60,6 +86,7 @@ class RunOptions:
         ):
             if len(text) > limit:
                 raise UsageError(f"the run's {label} has {len(text)} characters", remedy=f"use {limit}")
+        _check_profile(self)
         return self
 
     def overridden(self, message: control_service_pb2.RunOptions) -> RunOptions:
@@ -83,6 +110,7 @@ class RunOptions:
             note=message.note or self.note,
             profile=message.profile or self.profile,
             tags=tuple(message.tags) or self.tags,
+            **_profile_of(message, self),
         ).checked()
 
     def to_message(self) -> control_service_pb2.RunOptions:
@@ -98,7 +126,71 @@ class RunOptions:
             note=self.note,
             profile=self.profile,
             tags=self.tags,
+            stages=[
+                control_service_pb2.Stage(duration_ms=round(stage.duration_s * 1000), users=stage.users)
+                for stage in self.stages
+            ],
+            step_load=None
+            if self.step_load is None
+            else control_service_pb2.StepLoad(
+                users=self.step_load.users, interval_ms=round(self.step_load.interval_s * 1000)
+            ),
         )
+
+
+class _Profile(TypedDict):
+    stages: tuple[Stage, ...]
+    step_load: StepLoad | None
+
+
+def _profile_of(message: control_service_pb2.RunOptions, defaults: RunOptions) -> _Profile:
+    """Users over time: what the message wants of one kind replaces the defaults of both."""
+    if not message.stages and not message.HasField("step_load"):
+        return _Profile(stages=defaults.stages, step_load=defaults.step_load)
+    step = message.step_load
+    return _Profile(
+        stages=tuple(Stage(each.duration_ms / 1000, each.users) for each in message.stages),
+        step_load=StepLoad(step.users, step.interval_ms / 1000) if message.HasField("step_load") else None,
+    )
+
+
+def _check_profile(options: RunOptions) -> None:
+    wanted = [
+        name
+        for name, given in (
+            ("stages", bool(options.stages)),
+            ("step load", options.step_load is not None),
+            (f"load shape {options.load_shape}", bool(options.load_shape)),
+        )
+        if given
+    ]
+    if len(wanted) > 1:
+        raise UsageError(f"{' and '.join(wanted)} exclude each other", remedy="choose one")
+    if options.stages:
+        _check_stages(options.stages)
+    if options.step_load is not None:
+        _check_steps(options.step_load, options.users)
+
+
+def _check_stages(stages: tuple[Stage, ...]) -> None:
+    if len(stages) > MAX_STAGES:
+        raise UsageError(f"{len(stages)} stages are over {MAX_STAGES}", remedy="write a load shape")
+    for stage in stages:
+        check_users(stage.users)
+        if not 0 <= stage.duration_s <= MAX_RUN_TIME_S:
+            raise UsageError(f"a stage of {stage.duration_s} s cannot be", remedy="give a time like 5m")
+    if not sum(stage.duration_s for stage in stages):
+        raise UsageError("the stages take no time", remedy="give at least one a time, such as 60s:100")
+
+
+def _check_steps(steps: StepLoad, users: int) -> None:
+    if steps.users < 1 or not 0 < steps.interval_s <= MAX_RUN_TIME_S:
+        raise UsageError(
+            f"steps of {steps.users} users every {steps.interval_s:g} s cannot be",
+            remedy="give at least one user, and a time like 30s",
+        )
+    if users / steps.users > MAX_STAGES:
+        raise UsageError(f"{users} users in steps of {steps.users} are over {MAX_STAGES} steps")
 
 
 def check_users(users: int) -> None:

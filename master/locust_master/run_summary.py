@@ -50,3 +50,20 @@ def loss_sentences(run: Run) -> list[str]:
         missing_ms = sum(loss.missing_ms for loss in more)
         said.append(f"{len(more)} further losses, up to {missing_ms} ms of samples missing")
     return said
+
+
+def names_limited_sentence(run: Run) -> str:
+    """Says that names ran over the limit, with some of them: the pattern shows what to name."""
+    examples = ", ".join(run.totals.series.newest_names)
+    return (
+        f'more request names than --max-names allows: the rest counts as "(other)"; '
+        f"names like {examples} need a common name= in the locustfile"
+    )
+
+
+def resumed_sentences(run: Run) -> list[str]:
+    """Says when the master took the run up again after its own end."""
+    kind = snapshot_pb2.RUN_EVENT_KIND_RESUMED
+    return [
+        f"{event.text} at {event.at_ms / 1000:.0f} s" for event in run.events.events if event.kind == kind
+    ]

@@ -6,6 +6,7 @@ import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from locust_master.port_holder import holder_of
 from locust_master.services.control import ControlService
 from locust_master.services.interceptors import RoleInterceptor
 from locust_master.services.master import MasterService
@@ -20,6 +21,9 @@ from locust_protocol.v1 import (
 
 STOP_GRACE_S = 1.0
 """Seconds for calls under way at the end; streams were told to end before."""
+
+
+_UNKNOWN_REASON = "the port is in use or the address is not of this machine"
 
 
 def bind_address(host: str, port: int) -> str:
@@ -61,7 +65,9 @@ def _bind(server: grpc.aio.Server, host: str, port: int) -> int:
     try:
         return server.add_insecure_port(address)
     except RuntimeError as error:
+        holder = holder_of(port)
+        reason = f"the port is in use by {holder}" if holder else _UNKNOWN_REASON
         raise UsageError(
-            f"cannot listen on {address}: the port is in use or the address is not of this machine",
+            f"cannot listen on {address}: {reason}",
             remedy="end what uses it, or choose another with --bind-port",
         ) from error

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from locust_master.losses import LossTerms, WorkerLossPolicy
-from locust_master.run_options import RunOptions
+from locust_master.run_options import RunOptions, Stage, StepLoad
 from locust_protocol.limits import DEFAULT_PORT
 from locust_protocol.process.errors import UsageError
 from locust_protocol.process.flags import ParsedFlags
@@ -39,8 +39,12 @@ class MasterSettings:
     only_summary: bool
     reset_stats: bool
     json: bool
+    max_names: int
+    given: tuple[str, ...]
+    """Flags about the number of users that were given, by whatever source."""
     exit_code_on_error: int
     run_dir: Path
+    resume_within_s: float
     lease_ttl_s: float
     loss_terms: LossTerms
     log_level: str
@@ -58,6 +62,7 @@ class MasterSettings:
             user_classes=self.options.user_classes,
             stop_timeout_ms=round(self.stop_timeout_s * 1000),
             log_level=self.log_level,
+            max_names=self.max_names,
         )
 
     @property
@@ -93,6 +98,9 @@ def make_settings(parsed: ParsedFlags, command_line: link_pb2.CommandLine) -> Ma
         run_time_s=values.run_time or None,
         user_classes=tuple(values.user_classes),
         profile=values.profile or "",
+        load_shape=_load_shape(values.load_shape),
+        stages=tuple(Stage(seconds, users) for seconds, users in values.stages or ()),
+        step_load=_step_load(values),
     ).checked()
     _check_combinations(values)
     return MasterSettings(
@@ -113,14 +121,36 @@ def make_settings(parsed: ParsedFlags, command_line: link_pb2.CommandLine) -> Ma
         only_summary=values.only_summary,
         reset_stats=values.reset_stats,
         json=values.json,
+        max_names=values.max_names,
+        given=tuple(
+            flag
+            for flag, value in (("--users", values.num_users), ("--spawn-rate", values.spawn_rate))
+            if value is not None
+        ),
         exit_code_on_error=values.exit_code_on_error,
         run_dir=Path(values.run_dir).expanduser(),
+        resume_within_s=float(values.resume_within),
         lease_ttl_s=float(values.lease_ttl),
         loss_terms=LossTerms(WorkerLossPolicy(values.on_worker_loss), values.allow_lost),
         log_level=values.loglevel,
         runner_arguments=tuple(command_line.arguments),
         secret_arguments=tuple((secret.name, secret.value) for secret in command_line.secrets),
     )
+
+
+def _load_shape(given: str | None) -> str | None:
+    return "" if given is not None and given.lower() == "none" else given
+
+
+def _step_load(values: argparse.Namespace) -> StepLoad | None:
+    if not values.step_load:
+        return None
+    if values.step_users is None or values.step_time is None:
+        raise UsageError(
+            "--step-load needs to know its steps",
+            remedy="add --step-users and --step-time, such as 10 and 30s",
+        )
+    return StepLoad(values.step_users, values.step_time)
 
 
 def _check_combinations(values: argparse.Namespace) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from locust_master.cluster import Cluster
 from locust_master.conductor import Conductor, ShapeGoal
@@ -52,7 +52,14 @@ class Sink:
         """Writes a report to the store of the present run."""
         assert self._conductor is not None
         assert self._conductor.writer is not None
+        self._conductor.keeper.look_at_losses()
         self._conductor.writer.append(worker_uid, sequence, payload, on_stored)
+
+    def stored_reports(self, worker_uid: bytes) -> Sequence[report_pb2.Report]:
+        """Returns what the store of the present run has of a worker."""
+        assert self._conductor is not None
+        assert self._conductor.writer is not None
+        return self._conductor.writer.reports_of(worker_uid)
 
     def take_extras(self, member: Member, report: report_pb2.Report) -> None:
         """Hands on logs, messages, user data and events of a worker."""

@@ -34,17 +34,29 @@ def class_shares(manifest: manifest_pb2.Manifest, names: Sequence[str]) -> tuple
 
 
 def chosen_shape(manifest: manifest_pb2.Manifest, name: str | None) -> str:
-    """Returns the load shape to use, empty for none. Raises `UsageError`."""
+    """Returns the load shape: the named one, none for "", the first for None. Raises `UsageError`."""
     names = [shape.name for shape in manifest.load_shapes]
     if name is None:
-        if len(names) > 1:
-            raise UsageError(f"several load shapes: {', '.join(names)}", remedy="choose one")
         return names[0] if names else ""
     if name and name not in names:
         raise UsageError(
             f"unknown load shape {name!r}", remedy=f"the locustfile has {', '.join(names) or 'none'}"
         )
     return name
+
+
+def shape_notices(
+    manifest: manifest_pb2.Manifest, chosen: str, *, is_named: bool, given: Sequence[str]
+) -> list[str]:
+    """Says what a load shape makes of other wishes; `given` are flags that shapes do not read."""
+    names = [shape.name for shape in manifest.load_shapes]
+    said = []
+    if chosen and not is_named and len(names) > 1:
+        said.append(f"load shapes {', '.join(names)}: {chosen} is followed; choose with --load-shape")
+    reads_them = any(shape.uses_common_options for shape in manifest.load_shapes if shape.name == chosen)
+    if chosen and given and not reads_them:
+        said.append(f"load shape {chosen} sets the users, so {', '.join(given)} change nothing")
+    return said
 
 
 def check_host(manifest: manifest_pb2.Manifest, shares: Sequence[ClassShare], host: str | None) -> None:

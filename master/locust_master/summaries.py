@@ -13,7 +13,7 @@ from locust_master.lifecycle import RunState
 from locust_master.membership import Member
 from locust_master.oversubscription import oversubscribed_hosts
 from locust_master.run import Run
-from locust_master.run_summary import loss_sentences, recorded_summary
+from locust_master.run_summary import loss_sentences, names_limited_sentence, recorded_summary
 from locust_protocol.v1 import report_pb2, snapshot_pb2
 
 INSECURE = "traffic is neither encrypted nor authenticated: use it in a network that you trust"
@@ -106,8 +106,7 @@ def warnings_now(cluster: Cluster, conductor: Conductor) -> list[snapshot_pb2.Wa
         )
         found += [(snapshot_pb2.WARNING_KIND_GENERATOR_BOUND, text) for text in sentences]
     if run is not None and run.totals.series.is_limited:
-        text = 'more request names than the limit: the rest counts as "(other)"; give requests a name='
-        found.append((snapshot_pb2.WARNING_KIND_NAMES_LIMITED, text))
+        found.append((snapshot_pb2.WARNING_KIND_NAMES_LIMITED, names_limited_sentence(run)))
     hosts = oversubscribed_hosts(live)
     found += [(snapshot_pb2.WARNING_KIND_OVERSUBSCRIBED, text) for text in hosts.values()]
     found.append((snapshot_pb2.WARNING_KIND_INSECURE, INSECURE))

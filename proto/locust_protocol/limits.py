@@ -41,6 +41,9 @@ MAX_VALUE_ITEMS = 10_000
 MAX_SERIES_NAMES = 2_000
 """Series of one run; samples of further ones count under `OTHER_NAME`, so ids in URLs cannot fill memory."""
 
+MAX_SERIES_NAMES_LIMIT = 50_000
+"""The most that an operator may ask for: some 100 MB at the master, and reports of a few MB at first."""
+
 OTHER_NAME = "(other)"
 """Name of the series that takes the samples of names over the limit."""
 

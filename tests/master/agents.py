@@ -20,6 +20,7 @@ class Agent:
         self.outbox = Outbox(run_id)
         self.extras = Extras()
         self.applied = 0
+        self.counted: list[report_pb2.Report] = []
 
     @property
     def key(self) -> str:
@@ -88,7 +89,8 @@ class Agent:
     ) -> None:
         """Counts reports and acknowledges them."""
         for report in reports:
-            totals.apply(self.key, self.name, report, at_ms=at_ms)
+            totals.apply(self.key, self.name, report, at_ms=at_ms, earlier=lambda: self.counted)
+            self.counted.append(report)
             self.accept(report.sequence)
 
     def accept(self, sequence: int) -> None:

@@ -46,6 +46,9 @@ class RecordingSink:
         self.stored.append((worker_uid, sequence, payload))
         self.waiting.append(on_stored)
 
+    def stored_reports(self, worker_uid: bytes) -> list[report_pb2.Report]:
+        return [report_pb2.Report.FromString(each) for uid, _, each in self.stored if uid == worker_uid]
+
     def take_extras(self, member: Member, report: report_pb2.Report) -> None:
         self.extras.append((member.name, report))
 

@@ -103,7 +103,7 @@ def test_loss_is_over_when_the_worker_is_back_with_its_samples() -> None:
 
 @pytest.mark.parametrize(
     ("ended_s", "missing_ms"),
-    [(1.3, 550), (None, GIVEN_UP_S * 1_000 + 250), (9.0, GIVEN_UP_S * 1_000 + 250)],
+    [(1.3, 1_550), (None, GIVEN_UP_S * 1_000 + 250), (9.0, GIVEN_UP_S * 1_000 + 250)],
     ids=["connection ends with the process", "connection stays", "connection ends in silence"],
 )
 def test_samples_that_a_lost_worker_took_along_are_told(ended_s: float | None, missing_ms: float) -> None:
@@ -124,10 +124,22 @@ def test_stream_that_was_renewed_does_not_count_as_an_end() -> None:
     """Connections come and go; only the last end can be that of the process."""
     fleet, (first, second) = started(1, 2, users=10)
     fleet.cluster.stream_ended(second, fleet.now_ns)
-    fleet.seconds = 5
+    fleet.seconds = 1
     fleet.tell(second, report(1))
     lose(fleet, [first])
     assert run_of(fleet).losses[0].missing_ms == GIVEN_UP_S * 1_000 + 250
+
+
+def test_report_after_a_silence_does_not_say_that_all_was_reported() -> None:
+    """It may have waited for a connection: what it holds is older than its arrival."""
+    fleet, (first, second) = started(1, 2, users=10)
+    fleet.seconds = 1
+    fleet.tell(second, report(1))
+    for sequence, seconds in ((2, 6.0), (3, 6.5)):
+        fleet.seconds = seconds
+        fleet.tell(second, report(sequence))
+    lose(fleet, [first])
+    assert run_of(fleet).losses[0].missing_ms == 5_500 + GIVEN_UP_S * 1_000 + 250
 
 
 def keeping(*members: int) -> tuple[Fleet, list[Member]]:

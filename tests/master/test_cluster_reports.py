@@ -115,6 +115,16 @@ def test_late_report_of_another_run_is_acknowledged_and_dropped(has_run: bool) -
     assert not has_run or requests_counted(fleet) == 0
 
 
+def test_late_reports_are_said_once_for_a_worker_and_a_run(caplog: pytest.LogCaptureFixture) -> None:
+    """A worker that comes back from an older run may have many; one line is enough."""
+    fleet, (first, second) = started(1, 2)
+    for sequence in (5, 6, 7):
+        fleet.tell(first, report(sequence, run_id=b"x" * 16))
+    fleet.tell(second, report(5, run_id=b"x" * 16))
+    said = [r.getMessage() for r in caplog.records if "late reports" in r.getMessage()]
+    assert [text.split("worker=")[1].split()[0] for text in said] == ["w1", "w2"]
+
+
 def test_malformed_report_counts_nothing_and_may_be_sent_again_right() -> None:
     """The ledger must not take a sequence for merged whose merge failed."""
     fleet, (member,) = started(1)

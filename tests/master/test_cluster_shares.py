@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from locust_master.lifecycle import RunState
 from locust_master.planning.goal import ClassShare, Goal
+from locust_master.run import CHANGE_LEAD_US
 from locust_protocol.v1 import (
     assignment_pb2,
+    report_pb2,
     snapshot_pb2,
 )
 from tests.master.cluster_builders import (
@@ -42,8 +44,59 @@ def test_worker_that_joins_mid_run_gets_a_share() -> None:
     fleet, (first,) = started(1, users=10)
     fleet.seconds = 5
     second = fleet.join(registration(2))
+    fleet.seconds = 6
+    for member in (first, second):
+        fleet.tell(member, report(1))
+    fleet.cluster.tick(fleet.now_ns)
     assert [goal_users(fleet.assignment(member)) for member in (first, second)] == [5, 5]
     assert event_kinds(fleet) == [snapshot_pb2.RUN_EVENT_KIND_WORKER_JOINED]
+
+
+def test_worker_that_joins_waits_for_its_share_until_the_others_were_heard() -> None:
+    """One that is cut off at that moment would run on what somebody else starts."""
+    fleet, (first, silent) = started(1, 2, users=12)
+    fleet.seconds = 5
+    third = fleet.join(registration(3))
+    fleet.seconds = 6
+    for member in (first, third):
+        fleet.tell(member, report(1))
+    fleet.cluster.tick(fleet.now_ns)
+    told = fleet.assignment(third)
+    assert (told.phase, goal_users(told)) == (assignment_pb2.PHASE_RUN, 0)
+    fleet.tell(silent, report(1))
+    fleet.cluster.tick(fleet.now_ns)
+    assert goal_users(fleet.assignment(third)) == 4
+
+
+def with_dead_runners(made: report_pb2.Report, *slots: int) -> report_pb2.Report:
+    made.status.runners.extend(
+        report_pb2.RunnerStatus(slot=slot, state=report_pb2.RUNNER_STATE_DEAD) for slot in slots
+    )
+    return made
+
+
+def test_share_follows_the_runners_that_are_left() -> None:
+    """A runner that is left dead after its crashes takes no users any more, on whatever machine it is."""
+    fleet, (first, second) = started(1, 2, users=12)
+    fleet.tell(first, with_dead_runners(report(1), 1))
+    fleet.commands(first)
+    fleet.seconds = 1
+    fleet.tell(first, with_dead_runners(report(2), 1))
+    assert [goal_users(fleet.assignment(member)) for member in (first, second)] == [4, 8]
+    fleet.tell(first, with_dead_runners(report(3), 0, 1))
+    fleet.tell(first, with_dead_runners(report(4), 0, 1))
+    assert [goal_users(fleet.assignment(member)) for member in (first, second)] == [0, 12]
+
+
+def test_runner_that_is_started_again_keeps_its_share() -> None:
+    """It is dead for less than a report interval."""
+    fleet, (first, _) = started(1, 2, users=12)
+    plan = fleet.cluster.run.plan if fleet.cluster.run else None
+    fleet.tell(first, with_dead_runners(report(1), 1))
+    fleet.tell(first, report(2))
+    fleet.tell(first, with_dead_runners(report(3), 1))
+    assert fleet.cluster.run is not None
+    assert fleet.cluster.run.plan is plan
 
 
 def test_share_of_a_lost_worker_moves_and_the_loss_is_kept() -> None:
@@ -91,6 +144,27 @@ def test_edit_sends_new_shares_under_a_new_generation() -> None:
     told = fleet.assignment(member)
     assert goal_users(told) == 30
     assert told.generation == fleet.cluster.generation == generation + 1
+
+
+def test_edit_begins_when_every_worker_can_have_heard_of_it() -> None:
+    """A step that is due before the assignment arrives would come late, and out of its order."""
+    fleet, _ = started(1, users=10, spawn_rate=100)
+    fleet.seconds = 5
+    fleet.cluster.set_goal(Goal(30, 100, (ClassShare("A", 1),)), fleet.now_ns)
+    run = fleet.cluster.run
+    assert run is not None
+    begin_us = 5_000_000 + CHANGE_LEAD_US
+    assert [run.planned_users(begin_us + us) for us in (-1, 0, 10_000, 1_000_000)] == [10, 11, 12, 30]
+
+
+def test_edit_in_a_ramp_lets_the_ramp_go_on_until_it_begins() -> None:
+    """There is no gap in it."""
+    fleet, _ = started(1, users=100, spawn_rate=100)
+    fleet.seconds = 0.5
+    fleet.cluster.set_goal(Goal(20, 100, (ClassShare("A", 1),)), fleet.now_ns)
+    run = fleet.cluster.run
+    assert run is not None
+    assert [run.planned_users(ms * 1_000) for ms in (500, 550, 599, 620, 2_000)] == [51, 56, 60, 59, 20]
 
 
 def test_generation_grows_over_restarts_of_the_master() -> None:

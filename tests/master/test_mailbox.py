@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import pytest
 
@@ -41,7 +42,7 @@ async def test_only_the_newest_assignment_waits() -> None:
     """A worker that reads slowly makes nothing grow, and is never told what is out of date."""
     mailbox = Mailbox()
     for generation in range(1, 1_000):
-        mailbox.put_assignment(assignment(generation))
+        mailbox.put_assignment(partial(assignment, generation))
     commands = await taken(mailbox)
     assert [command.assignment.generation for command in commands] == [999]
 
@@ -62,7 +63,7 @@ async def test_commands_come_in_one_order_whatever_was_put_first() -> None:
     mailbox.put_message(message("m"))
     mailbox.put_acknowledgement(acknowledgement(b"r", 1))
     mailbox.put_resync(master_service_pb2.Resync(run_id=b"r"))
-    mailbox.put_assignment(assignment(1))
+    mailbox.put_assignment(partial(assignment, 1))
     mailbox.close(LEAVING)
     wanted = ["assignment", "resync", "acknowledgement", "custom_message", "master_leaving"]
     assert kinds(await taken(mailbox)) == wanted
@@ -71,12 +72,12 @@ async def test_commands_come_in_one_order_whatever_was_put_first() -> None:
 async def test_commands_are_taken_once() -> None:
     """Taking empties the box; the reader waits again."""
     mailbox = Mailbox()
-    mailbox.put_assignment(assignment(1))
+    mailbox.put_assignment(partial(assignment, 1))
     await taken(mailbox)
     waiting = asyncio.create_task(mailbox.wait_commands())
     await asyncio.sleep(0)
     assert not waiting.done()
-    mailbox.put_assignment(assignment(2))
+    mailbox.put_assignment(partial(assignment, 2))
     assert kinds(await waiting) == ["assignment"]
 
 
@@ -85,7 +86,7 @@ async def test_closed_mailbox_hands_out_what_waits_and_then_ends() -> None:
     mailbox = Mailbox()
     mailbox.put_acknowledgement(acknowledgement(b"r", 1))
     mailbox.close(LEAVING)
-    mailbox.put_assignment(assignment(1))
+    mailbox.put_assignment(partial(assignment, 1))
     mailbox.put_resync(master_service_pb2.Resync())
     mailbox.put_message(message("late"))
     mailbox.put_acknowledgement(acknowledgement(b"r", 2))
@@ -144,7 +145,7 @@ async def test_session_that_begins_while_the_master_leaves_is_told_so_at_once() 
     mailboxes.close_all(LEAVING)
     member = Fleet().join()
     mailboxes.open(member)
-    mailboxes.put_assignment(member, assignment(1))
+    mailboxes.put_assignment(member, partial(assignment, 1))
     assert kinds(await taken(mailboxes.of(member))) == ["master_leaving"]
 
 
@@ -154,7 +155,34 @@ async def test_what_is_put_for_nobody_is_dropped() -> None:
     member = Fleet().join()
     mailboxes.put_acknowledgement(member, acknowledgement(b"r", 1))
     mailboxes.put_resync(member, master_service_pb2.Resync())
-    mailboxes.put_assignment(member, assignment(1))
+    mailboxes.put_assignment(member, partial(assignment, 1))
     mailboxes.open(member)
     mailboxes.close(member)
     mailboxes.close(member)
+
+
+async def test_assignment_is_made_when_it_is_taken() -> None:
+    """When 1,000 workers join, each change would else make 1,000 assignments of which nobody sees most."""
+    mailbox, made = Mailbox(), list[int]()
+
+    def make(generation: int) -> assignment_pb2.Assignment:
+        made.append(generation)
+        return assignment(generation)
+
+    for generation in range(1, 100):
+        mailbox.put_assignment(partial(make, generation))
+    assert made == []
+    await taken(mailbox)
+    assert made == [99]
+
+
+async def test_next_assignment_waits_for_its_pause_and_holds_nothing_else_up() -> None:
+    """Many workers are told of many changes at a pace that the master can bear."""
+    mailbox = Mailbox()
+    mailbox.put_assignment(partial(assignment, 1), pause_s=0.05)
+    await taken(mailbox)
+    mailbox.put_assignment(partial(assignment, 2), pause_s=0.05)
+    mailbox.put_acknowledgement(acknowledgement(b"r", 1))
+    assert kinds(await taken(mailbox)) == ["acknowledgement"]
+    mailbox.put_assignment(partial(assignment, 3), pause_s=0.05)
+    assert [each.assignment.generation for each in await taken(mailbox)] == [3]

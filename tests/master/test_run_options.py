@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from locust_master.run_options import MAX_RUN_TIME_S, MAX_USERS, MIN_SPAWN_RATE, RunOptions
+from locust_master.run_options import (
+    MAX_RUN_TIME_S,
+    MAX_STAGES,
+    MAX_USERS,
+    MIN_SPAWN_RATE,
+    RunOptions,
+    Stage,
+    StepLoad,
+)
 from locust_protocol.process.errors import UsageError
 from locust_protocol.v1 import control_service_pb2
 
@@ -38,6 +46,9 @@ FULL = RunOptions(
         {"run_time_s": 0.001},
         {"run_time_s": MAX_RUN_TIME_S},
         {"host": None},
+        {"stages": (Stage(0, 5), Stage(0.001, 0))},
+        {"stages": (Stage(1, 1),) * MAX_STAGES},
+        {"users": MAX_STAGES, "step_load": StepLoad(1, 0.001)},
         {"name": "n" * 200, "note": "o" * 4_096, "profile": "p" * 200},
     ],
 )
@@ -61,6 +72,15 @@ def test_options_at_their_bounds_are_taken(options: dict[str, Any]) -> None:
         ({"run_time_s": math.inf}, "run time inf"),
         ({"run_time_s": MAX_RUN_TIME_S + 1}, "run time 31622401"),
         ({"host": "example.com"}, "host 'example.com'"),
+        ({"stages": (Stage(0, 5),)}, "the stages take no time"),
+        ({"stages": (Stage(-1, 5),)}, "a stage of -1 s"),
+        ({"stages": (Stage(1, -5),)}, "-5 users"),
+        ({"stages": (Stage(1, 1),) * (MAX_STAGES + 1)}, "1001 stages"),
+        ({"stages": (Stage(1, 1),), "load_shape": "S"}, "stages and load shape S exclude"),
+        ({"stages": (Stage(1, 1),), "step_load": StepLoad(1, 1)}, "stages and step load exclude"),
+        ({"step_load": StepLoad(0, 1)}, "steps of 0 users every 1 s"),
+        ({"step_load": StepLoad(1, 0)}, "steps of 1 users every 0 s"),
+        ({"users": MAX_STAGES + 1, "step_load": StepLoad(1, 1)}, "1001 users in steps of 1"),
         ({"name": "n" * 201}, "name has 201"),
         ({"note": "o" * 4_097}, "note has 4097"),
         ({"profile": "p" * 201}, "profile has 201"),
@@ -135,3 +155,18 @@ def test_absent_options_stay_absent_in_the_message() -> None:
     assert not message.HasField("run_time_ms")
     assert not message.HasField("host")
     assert not message.HasField("load_shape")
+
+
+def test_stages_of_a_client_replace_steps_of_the_command_line() -> None:
+    """Both say how many users there are when."""
+    options = RunOptions(users=4, step_load=StepLoad(1, 1))
+    asked = options.overridden(Message(stages=[control_service_pb2.Stage(duration_ms=1_500, users=3)]))
+    assert (asked.stages, asked.step_load) == ((Stage(1.5, 3),), None)
+
+
+@pytest.mark.parametrize(
+    "options", [RunOptions(stages=(Stage(1.5, 3), Stage(0, 0))), RunOptions(step_load=StepLoad(1, 2.5))]
+)
+def test_users_over_time_are_said_again_as_they_were_asked(options: RunOptions) -> None:
+    """A screen shows them as defaults, and starts with them."""
+    assert RunOptions().overridden(options.to_message()) == options

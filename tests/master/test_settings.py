@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from locust_master.losses import LossTerms, WorkerLossPolicy
+from locust_master.run_options import Stage, StepLoad
 from locust_master.settings import MasterSettings, locustfile_names, make_settings
 from locust_protocol.process.command_line import parse_flags
 from locust_protocol.process.errors import UsageError
@@ -149,3 +151,32 @@ def test_worker_command_names_the_host_when_the_master_does_not_listen_on_the_us
 ) -> None:
     """A master on one address only is not reached by another; the embedded worker uses the same address."""
     assert settings("--bind-host", bind_host).worker_command(5557) == command
+
+
+def test_stages_and_steps_become_users_over_time() -> None:
+    """A profile without code."""
+    staged = settings("--stages", "60s:100, 1m30s:100,0:0").options
+    assert staged.stages == (Stage(60, 100), Stage(90, 100), Stage(0, 0))
+    stepped = settings("-u", "30", "--step-load", "--step-users", "10", "--step-time", "1m").options
+    assert stepped.step_load == StepLoad(10, 60)
+
+
+def test_step_load_without_its_steps_names_the_flags_that_lack() -> None:
+    """Half of it given means that the rest was forgotten."""
+    with pytest.raises(UsageError, match="--step-users and --step-time"):
+        settings("--step-load", "--step-users", "10")
+
+
+@pytest.mark.parametrize(
+    ("given", "load_shape"), [((), None), (("--load-shape", "S"), "S"), (("--load-shape", "none"), "")]
+)
+def test_load_shape_may_be_named_or_refused(given: tuple[str, ...], load_shape: str | None) -> None:
+    """A locustfile's load shape runs unless somebody says otherwise."""
+    assert settings(*given).options.load_shape == load_shape
+
+
+def test_terms_of_losses_are_taken_from_the_flags() -> None:
+    """What becomes of a lost worker is decided before it is lost."""
+    terms = settings("--on-worker-loss", "keep", "--allow-lost", "2").loss_terms
+    assert terms == LossTerms(WorkerLossPolicy.KEEP, 2)
+    assert settings().loss_terms == LossTerms()

@@ -7,7 +7,13 @@ import math
 import pytest
 
 from locust_master.planning.goal import ClassShare
-from locust_master.start_checks import check_host, chosen_shape, class_shares, shown_host
+from locust_master.start_checks import (
+    check_host,
+    chosen_shape,
+    class_shares,
+    shape_notices,
+    shown_host,
+)
 from locust_protocol.process.errors import UsageError
 from locust_protocol.v1 import manifest_pb2
 
@@ -60,25 +66,26 @@ def test_classes_that_would_get_no_user_are_refused() -> None:
         (("S",), None, "S"),
         (("S",), "", ""),
         (("S",), "S", "S"),
+        (("S", "T"), None, "S"),
         (("S", "T"), "T", "T"),
         (("S", "T"), "", ""),
     ],
 )
-def test_load_shape_is_the_only_one_unless_said_otherwise(
+def test_load_shape_is_the_first_one_unless_said_otherwise(
     shapes: tuple[str, ...], wanted: str | None, chosen: str
 ) -> None:
-    """Absent: the locustfile's only one; empty: none."""
+    """Absent: the locustfile's first, as Locust takes it; empty: none."""
     assert chosen_shape(manifest(A, shapes=shapes), wanted) == chosen
 
 
 @pytest.mark.parametrize(
     ("shapes", "wanted", "said"),
-    [(("S", "T"), None, "S, T"), (("S",), "X", "'X'; the locustfile has S"), ((), "X", "has none")],
+    [(("S", "T"), "X", "S, T"), (("S",), "X", "'X'; the locustfile has S"), ((), "X", "has none")],
 )
 def test_load_shape_that_cannot_be_chosen_is_named(
     shapes: tuple[str, ...], wanted: str | None, said: str
 ) -> None:
-    """Nothing is guessed among several."""
+    """A wrong name must not mean another shape, or none."""
     with pytest.raises(UsageError, match=said):
         chosen_shape(manifest(A, shapes=shapes), wanted)
 
@@ -107,3 +114,21 @@ def test_shown_host_is_the_run_s_or_each_class_s_once() -> None:
     assert shown_host(manifest(A, B, again, other), None) == "http://a, http://e"
     assert shown_host(manifest(A), "http://x") == "http://x"
     assert shown_host(manifest(B), None) == ""
+
+
+def test_first_of_several_load_shapes_is_named_with_the_others() -> None:
+    """Locust takes the first in silence; whoever has two wants to know which one runs."""
+    (said,) = shape_notices(manifest(A, shapes=("S", "T")), "S", is_named=False, given=())
+    assert said == "load shapes S, T: S is followed; choose with --load-shape"
+    assert not shape_notices(manifest(A, shapes=("S", "T")), "S", is_named=True, given=())
+    assert not shape_notices(manifest(A, shapes=("S",)), "S", is_named=False, given=())
+
+
+@pytest.mark.parametrize(("uses_common_options", "is_said"), [(False, True), (True, False)])
+def test_flags_that_a_load_shape_does_not_read_are_said(*, uses_common_options: bool, is_said: bool) -> None:
+    """A number of users that changes nothing must not look as if it did."""
+    shape = manifest_pb2.LoadShape(name="S", uses_common_options=uses_common_options)
+    offered = manifest_pb2.Manifest(user_classes=[A], load_shapes=[shape])
+    said = shape_notices(offered, "S", is_named=True, given=("--users", "--spawn-rate"))
+    assert bool(said) is is_said
+    assert not shape_notices(offered, "", is_named=True, given=("--users",))

@@ -28,8 +28,8 @@ RUN_DEADLINE_S = 40.0
 class Client:
     """A script that controls a master, as a user would write one."""
 
-    def __init__(self, port: int) -> None:
-        self._channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=client_options())
+    def __init__(self, port: int, *, host: str = "127.0.0.1") -> None:
+        self._channel = grpc.insecure_channel(f"{host}:{port}", options=client_options())
         self.stub = control_service_pb2_grpc.ControlServiceStub(self._channel)
         self._ids = itertools.count(1)
 

@@ -63,8 +63,12 @@ class FakeMaster(MasterServiceServicer):
         self._server: grpc.aio.Server | None = None
         self.port = 0
 
-    async def start(self, port: int = 0) -> None:
-        self._server = grpc.aio.server(options=server_options())
+    async def start(self, port: int = 0, *, max_message_bytes: int | None = None) -> None:
+        """Serves; `max_message_bytes` may be less than what it tells its workers, as with a proxy between."""
+        options = dict(server_options())
+        if max_message_bytes is not None:
+            options["grpc.max_receive_message_length"] = max_message_bytes
+        self._server = grpc.aio.server(options=list(options.items()))
         add_MasterServiceServicer_to_server(self, self._server)
         self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
         await self._server.start()

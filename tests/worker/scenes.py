@@ -56,7 +56,8 @@ def assert_counts_agree(master: FakeMaster, target: Target) -> None:
     """What was reported, plus what was cut off on the wire, is what the target received."""
     interrupted = sum(books.interrupted for books in master.books.values())
     reported = sum(master.requests().values())
-    assert reported <= target.total() <= reported + interrupted
+    received = target.total()
+    assert reported <= received <= reported + interrupted, (reported, received, interrupted)
     assert sum(books.failures for books in master.books.values()) == 0
 
 

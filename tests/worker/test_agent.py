@@ -170,3 +170,36 @@ async def test_agent_ends_a_run_at_its_deadline_without_a_word_of_the_master(
     await until(lambda: master.running == 0, "no users", agent)
     assert sum(master.requests().values()) > 0
     assert_counts_agree(master, target)
+
+
+MANY_NAMES = """
+from locust import User, constant, task
+
+class Visitor(User):
+    wait_time = constant(0.001)
+
+    @task
+    def visit(self):
+        for number in range(1500):
+            self.environment.events.request.fire(
+                request_type="GET", name=f"/a/long/path/to/make/the/report/large/{number}",
+                response_time=number, response_length=0, exception=None, context={},
+            )
+"""
+
+
+async def test_agent_sends_smaller_reports_when_one_is_refused_as_too_large(start_agent: StartAgent) -> None:
+    """Never the same one again; nothing is lost, nothing counted twice."""
+    master = FakeMaster()
+    await master.start(max_message_bytes=50_000)
+    try:
+        agent = start_agent(master.port, runners=1)
+        master.run_users(1, bundle=master.bundle(locustfile=MANY_NAMES))
+        await until(lambda: len(master.requests()) == 1500, "all names", agent, deadline_s=30)
+        assert len(master.registered) > 1
+        await drain(master, agent)
+        requests = master.requests()
+        assert max(requests.values()) - min(requests.values()) <= 1
+        assert agent.exit_code is None
+    finally:
+        await master.stop()

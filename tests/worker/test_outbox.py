@@ -221,6 +221,37 @@ def test_snapshot_is_one_wide_slice_an_epoch() -> None:
     assert [(each.start_ms, each.width_ms) for each in snapshot.slices] == [(0, 8000)]
 
 
+@pytest.mark.parametrize("applied", [0, 1, 2])
+def test_outbox_sends_a_refused_report_in_smaller_parts_and_loses_nothing(applied: int) -> None:
+    """Whichever of the reports under way were applied: sequences go on, the snapshot replaces."""
+    cluster = Cluster(max_report_bytes=256 * 1024)
+    for batch in range(2):
+        cluster.record([(f"/{batch}/{number}", 0, 10) for number in range(900)])
+        cluster.outbox.freeze(cluster.extras)
+    first, second = cluster.outbox.take_due()
+    for report in (first, second)[:applied]:
+        assert cluster.master.take(report)
+    assert cluster.outbox.shrink()
+    cluster.reconnect()
+    cluster.acknowledge()
+    parts = cluster.outbox.take_due() if applied < 2 else []
+    assert all(part.sequence > second.sequence for part in parts)
+    assert all(part.ByteSize() < max(first.ByteSize(), 100_000) for part in parts)
+    for part in parts:
+        assert cluster.master.take(part)
+    cluster.finish()
+    assert cluster.master.buckets == cluster.recorded
+
+
+def test_outbox_stops_shrinking_at_a_size_that_everybody_takes() -> None:
+    """Who refuses that refuses for another reason, and must not be asked for ever."""
+    outbox = Outbox(RUN, max_report_bytes=1 << 20)
+    shrunk = 0
+    while outbox.shrink():
+        shrunk += 1
+    assert 3 <= shrunk <= 10
+
+
 def test_combine_gives_one_number_to_what_two_runners_name_alike() -> None:
     """Runners number by themselves; the master knows one worker."""
     slices: dict = {}  # type: ignore[type-arg]

@@ -33,6 +33,17 @@ def test_runner_is_stalled_when_it_says_that_its_loop_is_blocked() -> None:
     assert (life.phase, life.blocked_at) == (RunnerPhase.STALLED, "f.py:3")
 
 
+def test_runner_counts_how_long_it_is_stalled() -> None:
+    """What `--kill-stalled-after` compares with; further signs of being stuck do not start it anew."""
+    life = ready()
+    assert life.stalled_for_s(9.0) == 0.0
+    life.ponged(3.0, blocked_us=2_400_000, blocked_at="f.py:3")
+    life.ponged(3.5, blocked_us=2_900_000, blocked_at="f.py:3")
+    assert life.stalled_for_s(5.0) == 2.0
+    life.ponged(5.5, blocked_us=0, blocked_at="")
+    assert life.stalled_for_s(9.0) == 0.0
+
+
 def test_runner_may_be_silent_while_it_loads() -> None:
     """Reading a large data file at import is no fault."""
     life = RunnerLife()

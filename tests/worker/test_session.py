@@ -27,6 +27,7 @@ from locust_worker.session import (
     Step,
     StreamsEnded,
     Superseded,
+    Suspended,
     TimePassed,
     Unreachable,
     may_deliver,
@@ -185,3 +186,28 @@ def test_session_ends_when_reports_are_rejected_again_and_again() -> None:
         if attempt < 2:
             state, _ = step(state, Admitted(7, LEASE_S, 1.0), 1.0)
     assert isinstance(effects[0], End)
+
+
+def test_session_lets_no_waiting_acknowledgement_renew_a_lease_that_ran_out() -> None:
+    """A process that was stopped finds it in its queue when it goes on; the share is another's by then."""
+    state, effects = play([admitted(), (10.1, Acknowledged(7, 10.0))])
+    assert state.phase is SessionPhase.LOST
+    assert any(isinstance(effect, Fence) for effect in effects)
+    state, effects = step(state, Acknowledged(7, 10.05), 10.2)
+    assert (state.phase, effects) == (SessionPhase.LOST, ())
+
+
+def test_session_counts_what_the_monotonic_clock_has_not_seen() -> None:
+    """A suspended machine's clock stands still, its master's does not."""
+    state, effects = play([admitted(), (1.0, Suspended(60.0)), (1.0, TimePassed())])
+    assert state.is_fenced
+    assert any(isinstance(effect, Fence) for effect in effects)
+
+
+def test_session_takes_the_suspension_off_what_was_sent_before_it() -> None:
+    """An acknowledgement that comes after says when the report was sent, not how long ago that was."""
+    events = [admitted(), (2.0, Suspended(6.0)), (2.1, Acknowledged(7, 1.9))]
+    state, _ = play(events)
+    assert state.renewed_s == pytest.approx(1.9 - 6.0)
+    state, _ = step(state, Acknowledged(7, 2.05), 2.2)
+    assert state.renewed_s == pytest.approx(2.05)

@@ -8,11 +8,18 @@ from locust_protocol.schedule import Span, UserSchedule, final_users, wanted_use
 from locust_protocol.v1 import assignment_pb2
 from locust_worker.clock import ClockEstimate
 from locust_worker.duty import Duty
-from locust_worker.shares import Shares, UnusableGoal, is_under_way, make_target, read_goals
+from locust_worker.shares import Seat, Shares, UnusableGoal, is_under_way, make_target, read_goals
 
 RUN, OTHER_RUN = b"r" * 16, b"s" * 16
 
 RAMP = UserSchedule("A", 0, (Span(0, 1_000_000, 8, 1),))
+
+
+def seats(*lives: int | None) -> list[Seat]:
+    return [Seat(life=life) for life in lives]
+
+
+BOTH = seats(1, 2)
 
 
 def users_at(deal: list[tuple[UserSchedule, ...]], at_us: int) -> list[int]:
@@ -22,15 +29,21 @@ def users_at(deal: list[tuple[UserSchedule, ...]], at_us: int) -> list[int]:
 def test_shares_stay_the_same_for_the_same_goals_and_runners() -> None:
     """Applying an assignment twice changes nothing."""
     shares = Shares(2)
-    first = shares.deal([RAMP], run_id=RUN, alive=[True, True], now_us=0)
-    assert shares.deal([RAMP], run_id=RUN, alive=[True, True], now_us=5_000_000) is first
+    first = shares.deal([RAMP], run_id=RUN, seats=BOTH, spawn_rate=0.0, now_us=0)
+    assert shares.deal([RAMP], run_id=RUN, seats=BOTH, spawn_rate=0.0, now_us=5_000_000) is first
 
 
 def test_shares_of_a_lost_runner_go_to_the_others_in_the_middle_of_a_ramp() -> None:
     """The worker's total stays on plan, now and to the end."""
     shares = Shares(3)
-    shares.deal([RAMP], run_id=RUN, alive=[True] * 3, now_us=0)
-    deal = shares.deal([RAMP], run_id=RUN, alive=[True, False, True], now_us=3_500_000)
+    shares.deal([RAMP], run_id=RUN, seats=seats(1, 2, 3), spawn_rate=0.0, now_us=0)
+    deal = shares.deal(
+        [RAMP],
+        run_id=RUN,
+        seats=[Seat(life=1), Seat(has_share=False), Seat(life=3)],
+        spawn_rate=0.0,
+        now_us=3_500_000,
+    )
     assert deal[1] == ()
     for at_us in (3_500_000, 5_000_000, 9_000_000):
         assert sum(users_at(deal, at_us)) == wanted_users(RAMP, at_us)
@@ -40,18 +53,75 @@ def test_shares_move_as_few_users_as_they_can() -> None:
     """A user that moves loses its session with the target."""
     shares = Shares(2)
     steady = UserSchedule("A", 4, ())
-    shares.deal([steady], run_id=RUN, alive=[True, True], now_us=0)
-    deal = shares.deal([UserSchedule("A", 6, ())], run_id=RUN, alive=[True, True], now_us=1)
+    shares.deal([steady], run_id=RUN, seats=BOTH, spawn_rate=0.0, now_us=0)
+    deal = shares.deal([UserSchedule("A", 6, ())], run_id=RUN, seats=BOTH, spawn_rate=0.0, now_us=1)
     assert users_at(deal, 1) == [3, 3]
 
 
 def test_shares_start_anew_with_another_run() -> None:
     """The second run's ramp begins at its own zero."""
     shares = Shares(2)
-    shares.deal([RAMP], run_id=RUN, alive=[True, True], now_us=9_000_000)
-    deal = shares.deal([RAMP], run_id=OTHER_RUN, alive=[True, True], now_us=2_000_000)
+    shares.deal([RAMP], run_id=RUN, seats=BOTH, spawn_rate=0.0, now_us=9_000_000)
+    deal = shares.deal([RAMP], run_id=OTHER_RUN, seats=BOTH, spawn_rate=0.0, now_us=2_000_000)
     assert users_at(deal, 0) == [1, 0]
     assert sum(final_users(schedule) for share in deal for schedule in share) == 8
+
+
+STEADY = UserSchedule("A", 10, ())
+SECOND_US = 1_000_000
+
+
+def test_users_of_a_runner_that_died_come_back_at_the_spawn_rate_from_when_the_new_one_is_loaded() -> None:
+    """Not all at once: the target would be hit by as many logins in one moment."""
+    shares = Shares(2)
+    shares.deal([STEADY], run_id=RUN, seats=BOTH, spawn_rate=2.0, now_us=0)
+    away = shares.deal([STEADY], run_id=RUN, seats=seats(1, None), spawn_rate=2.0, now_us=SECOND_US)
+    assert away[1] == ()
+    back = shares.deal([STEADY], run_id=RUN, seats=seats(1, 3), spawn_rate=2.0, now_us=3 * SECOND_US)
+    moments = [3 * SECOND_US + half * SECOND_US // 2 for half in range(6)]
+    assert [users_at(back, at_us) for at_us in moments] == [[5, n] for n in (1, 2, 3, 4, 5, 5)]
+    assert [sum(users_at(shares.plan, at_us)) for at_us in moments] == [10] * 6
+
+
+def test_users_of_runners_that_died_at_once_come_back_at_one_rate_together() -> None:
+    """The rate is the agent's, not each runner's; one that loads later joins the rhythm."""
+    shares = Shares(2)
+    shares.deal([STEADY], run_id=RUN, seats=BOTH, spawn_rate=1.0, now_us=0)
+    shares.deal([STEADY], run_id=RUN, seats=seats(None, None), spawn_rate=1.0, now_us=10)
+    shares.deal([STEADY], run_id=RUN, seats=seats(3, None), spawn_rate=1.0, now_us=SECOND_US)
+    deal = shares.deal([STEADY], run_id=RUN, seats=seats(3, 4), spawn_rate=1.0, now_us=2_500_000)
+    totals = [sum(users_at(deal, at_us)) for at_us in range(2_500_000, 11 * SECOND_US, SECOND_US // 2)]
+    assert totals == [2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10, 10]
+
+
+def test_users_of_a_runner_that_was_given_up_come_back_elsewhere_at_the_spawn_rate() -> None:
+    """Those that run on the others stay where they are."""
+    shares = Shares(3)
+    steady = UserSchedule("A", 6, ())
+    shares.deal([steady], run_id=RUN, seats=seats(1, 2, 3), spawn_rate=1.0, now_us=0)
+    left = [Seat(life=1), Seat(has_share=False), Seat(life=3)]
+    deal = shares.deal([steady], run_id=RUN, seats=left, spawn_rate=1.0, now_us=SECOND_US)
+    assert [users_at(deal, at_us) for at_us in (SECOND_US, 2 * SECOND_US)] == [[3, 0, 2], [3, 0, 3]]
+
+
+def test_users_that_the_master_adds_come_when_they_are_due_while_others_are_missing() -> None:
+    """What the goals newly want is the master's to time."""
+    shares = Shares(2)
+    shares.deal([STEADY], run_id=RUN, seats=BOTH, spawn_rate=1.0, now_us=0)
+    shares.deal([STEADY], run_id=RUN, seats=seats(1, None), spawn_rate=1.0, now_us=1)
+    shares.deal([STEADY], run_id=RUN, seats=seats(1, 3), spawn_rate=1.0, now_us=2)
+    more = UserSchedule("A", 14, ())
+    deal = shares.deal([more], run_id=RUN, seats=seats(1, 3), spawn_rate=1.0, now_us=3)
+    assert users_at(deal, 3) == [7, 3]
+    assert users_at(deal, 20 * SECOND_US) == [7, 7]
+
+
+def test_shares_of_a_run_that_is_fenced_come_back_at_the_spawn_rate() -> None:
+    """The new processes have none of the users, whatever the assignment says that is wanted by now."""
+    shares = Shares(2)
+    shares.deal([STEADY], run_id=RUN, seats=BOTH, spawn_rate=5.0, now_us=0)
+    deal = shares.deal([STEADY], run_id=RUN, seats=seats(3, 4), spawn_rate=5.0, now_us=SECOND_US)
+    assert [sum(users_at(deal, at_us)) for at_us in (SECOND_US, 2 * SECOND_US, 3 * SECOND_US)] == [1, 6, 10]
 
 
 def test_goals_that_cannot_be_pursued_are_refused_by_name() -> None:

@@ -1,5 +1,6 @@
 """A worker's share dealt to its runners: the same users, the same times, evenly."""
 
+import time
 from collections import Counter
 from collections.abc import Sequence
 
@@ -149,6 +150,19 @@ def test_split_fills_a_runner_that_came_back() -> None:
 
     assert [users["A"] for users in users_at(split, 0)] == [2, 2, 1]
     assert [users["A"] for users in users_at(split, 100)] == [2, 2, 2]
+
+
+def test_split_of_a_huge_ramp_does_not_hold_the_agent_up() -> None:
+    """50,000 users, up and down, are dealt while the agent's one loop waits."""
+    up = [UserSchedule(name, 0, (Span(index, 5, 10_000, +1),)) for index, name in enumerate("ABCDE")]
+    down = [UserSchedule("A", 50_000, (Span(0, 1, 50_000, -1),))]
+    for what, made in (("up", up), ("down", down)):
+        for runners in (2, 64):
+            started_s = time.process_time()
+            split_schedules(made, runners)
+            taken_s = time.process_time() - started_s
+            print(f"50,000 users {what} on {runners} runners: {taken_s * 1000:.0f} ms of CPU")
+            assert taken_s < 1.0
 
 
 @given(schedules(), st.integers(1, 6))

@@ -10,13 +10,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from locust_protocol import versions
 from locust_protocol.bundle import BundleError
 from locust_protocol.limits import REPORT_INTERVAL_S
 from locust_protocol.v1 import manifest_pb2, master_service_pb2, report_pb2
-from locust_worker import session
+from locust_worker import session, standstill
 from locust_worker.bundle_cache import BundleCache
 from locust_worker.clock import ClockOffset
 from locust_worker.connection import CommandArrived, Connection, ConnectionEvent, RegisterAnswered
@@ -74,6 +74,7 @@ class Agent:
         settings: session.SessionSettings,
         cache: BundleCache,
         tasks: asyncio.TaskGroup,
+        kill_stalled_after_s: float | None = None,
     ) -> None:
         self._identity = identity
         self._inbox: asyncio.Queue[AgentEvent] = asyncio.Queue()
@@ -85,11 +86,16 @@ class Agent:
         )
         self.pool = RunnerPool(identity.request.runners, post=self.post, tasks=tasks)
         self._crew = Crew(
-            pool=self.pool, reporting=self.reporting, own_code=identity.own_code, fetch=self._fetch
+            pool=self.pool,
+            reporting=self.reporting,
+            own_code=identity.own_code,
+            fetch=self._fetch,
+            kill_stalled_after_s=kill_stalled_after_s,
         )
         self.health = Health(self._crew, self.reporting)
         self._fetches = _Fetches(cache, link)
         self._pace = _Pace()
+        self._looks = _Looks()
         self._end: session.End | None = None
 
     def post(self, event: AgentEvent) -> None:
@@ -100,7 +106,9 @@ class Agent:
         """Works until the session ends, and returns how. The connection and runners are still there then."""
         self._react(session.Started())
         while self._end is None:
-            self._handle(await self._inbox.get())
+            event = await self._inbox.get()
+            self._judge_time(self._looks.look())
+            self._handle(event)
             self._look_after_users()
         return self._end
 
@@ -110,12 +118,21 @@ class Agent:
 
     # ── events ───────────────────────────────────────────────────────────────────────────────────────────
 
+    def _judge_time(self, gap: standstill.Gap) -> None:
+        """Comes before every event: who stood still may have no lease any more, whatever the event says."""
+        if gap.unseen_s:
+            self._react(session.Suspended(gap.unseen_s))
+        if gap.still_s:
+            self._crew.stood_still(gap.still_s)
+        if session.is_lease_over(self._connection.state, time.monotonic()):
+            self._react(session.TimePassed())
+
     def _handle(self, event: AgentEvent) -> None:
         match event:
             case RunnerFrame(runner, frame):
                 self._crew.take_frame(runner, frame)
-            case RunnerExited(runner, how):
-                self._crew.take_exit(runner, how)
+            case RunnerExited(runner, how, exited_ns):
+                self._crew.take_exit(runner, how, exited_ns)
             case CommandArrived():
                 if event.session_id == self._connection.state.session_id:
                     self._take_command(event)
@@ -128,9 +145,14 @@ class Agent:
                 self._fetches.done(digest)
                 if is_final:
                     self._crew.code_failed(digest, reason)
+                else:
+                    self._crew.sync()  # asks again
             case session.TimePassed():
                 self._react(event)
                 self._take_time()
+            case session.StreamsEnded(is_too_large=True):
+                # Never the same again: smaller, or as any other report that the master calls invalid.
+                self._react(replace(event, is_rejection=not self.reporting.shrink()))
             case _:
                 self._react(event)
 
@@ -168,7 +190,12 @@ class Agent:
                 sent_s=event.sent_ns / 1e9,
             )
         )
+        self._share_lease()
+        self.pool.ping(time.monotonic())
         self._report(is_interval_over=True)
+
+    def _share_lease(self) -> None:
+        self.pool.lease_until_s = session.lease_until_s(self._connection.state)
 
     def _take_command(self, event: CommandArrived) -> None:
         command, session_id = event.command, event.session_id
@@ -195,6 +222,7 @@ class Agent:
 
     def _take_time(self) -> None:
         now_s = time.monotonic()
+        self._share_lease()
         self._crew.time_passed(now_s)
         if self._crew.duty.follow_clock(self._clock.estimate):
             self._crew.sync()
@@ -262,6 +290,32 @@ class Agent:
         if session.has_session(self._connection.state) and self._fetches.begin(digest):
             session_id = self._connection.state.session_id
             self._tasks.create_task(self._fetches.get(session_id, digest, self.post), name="fetch-bundle")
+
+
+class _Looks:
+    """Looks at the clocks between two events; says once when this loop is slow by itself."""
+
+    def __init__(self) -> None:
+        self._last = _moment()
+        self._is_said = False
+
+    def look(self) -> standstill.Gap:
+        """Returns what happened since the last look."""
+        now = _moment()
+        gap = standstill.gap(self._last, now)
+        self._last = now
+        if gap.late_s and not self._is_said:
+            self._is_said = True
+            logger.warning(
+                "the worker is too slow for its runners: it was busy for %.1f s at once", gap.late_s
+            )
+        return gap
+
+
+def _moment() -> standstill.Moment:
+    monotonic_s = time.monotonic()
+    boot_s = time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else monotonic_s
+    return standstill.Moment(monotonic_s, boot_s, time.process_time())
 
 
 class _Pace:

@@ -15,12 +15,14 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from locust_protocol.labels import EMBEDDED_LABEL
 from locust_protocol.process.errors import DegradedError, UsageError
 from locust_protocol.process.exit_codes import ExitCode, worst
 from locust_protocol.v1 import master_service_pb2
 from locust_worker import host_facts, session
 from locust_worker.agent import Agent, Identity
 from locust_worker.bundle_cache import BundleCache
+from locust_worker.last_words import write_last_words
 from locust_worker.log_relay import LogRelay
 from locust_worker.master_link import MasterLink
 from locust_worker.own_locustfile import read_manifest
@@ -53,6 +55,8 @@ class AgentOptions:
     own_code: Code | None
     session: session.SessionSettings
     cache_directory: Path
+    kill_stalled_after_s: float | None = None
+    """Seconds after which a blocked runner is killed; None: never."""
     parent_pid: int | None = None
 
 
@@ -83,6 +87,7 @@ async def _supervise(options: AgentOptions, tasks: asyncio.TaskGroup) -> None:
         link=link,
         settings=options.session,
         cache=BundleCache(options.cache_directory),
+        kill_stalled_after_s=options.kill_stalled_after_s,
         tasks=tasks,
     )
     relay = LogRelay(agent.reporting.extras)
@@ -92,6 +97,11 @@ async def _supervise(options: AgentOptions, tasks: asyncio.TaskGroup) -> None:
     interrupts = _Interrupts(agent, tasks)
     try:
         end = await agent.run()
+        if end.exit_code is ExitCode.DEGRADED:
+            name = identity.request.worker_name
+            write_last_words(
+                agent.reporting.outbox, uid=identity.request.worker_uid, name=name, folder=Path.cwd()
+            )
         await agent.say_goodbye("the worker was asked to end" if not end.text else end.text)
         agent.pool.quit_all()
         await agent.pool.wait_gone(timeout_s=QUIT_TIMEOUT_S)
@@ -122,6 +132,8 @@ async def _make_identity(options: AgentOptions) -> Identity:
         worker_name=options.name or socket.gethostname(),
         host=facts,
         runners=options.runners,
+        # It ends with its master: another life of that must not wait for it.
+        labels={} if options.parent_pid is None else {EMBEDDED_LABEL: "1"},
     )
     if options.own_code is None:
         return Identity(request)

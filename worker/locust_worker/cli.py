@@ -60,6 +60,7 @@ def make_options(values: argparse.Namespace, *, parent_pid: int | None) -> Agent
         name=values.name or "",
         own_code=find_code([values.locustfile]) if values.locustfile and not is_embedded else None,
         session=SessionSettings(stay=values.stay, reconnect_timeout_s=float(values.reconnect_timeout)),
+        kill_stalled_after_s=values.kill_stalled_after,
         cache_directory=default_cache_directory(),
         parent_pid=parent_pid,
     )

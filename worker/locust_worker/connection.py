@@ -123,4 +123,4 @@ class Connection:
             self._post(CommandArrived(session_id, command, time.monotonic_ns()))
 
         end = await self.link.serve(session_id, outgoing, take)
-        self._post(session.StreamsEnded(session_id, end.reason, end.is_rejection))
+        self._post(session.StreamsEnded(session_id, end.reason, end.is_rejection, end.is_too_large))

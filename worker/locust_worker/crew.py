@@ -14,13 +14,15 @@ from collections.abc import Callable
 from locust_protocol.limits import INTERRUPT_GRACE_S
 from locust_protocol.runner.v1 import link_pb2
 from locust_protocol.v1 import assignment_pb2, report_pb2, value_pb2
+from locust_worker import host_facts, open_files
 from locust_worker.clock import ClockEstimate
 from locust_worker.duty import Duty
 from locust_worker.own_locustfile import describe_load_failure
-from locust_worker.pool import Code, Runner, RunnerPool
+from locust_worker.pool import Code, Runner, RunnerPool, Slot
 from locust_worker.reporting import Reporting
-from locust_worker.runner_state import RunnerPhase
-from locust_worker.shares import Deal, Shares, UnusableGoal, make_target, read_goals
+from locust_worker.runner_state import CRASH_WINDOW_S, MAX_CRASHES, RunnerPhase
+from locust_worker.shares import Seat, Shares, UnusableGoal, make_target, read_goals
+from locust_worker.split import Deal
 
 logger = logging.getLogger(__name__)
 
@@ -38,16 +40,24 @@ class Crew:
         reporting: Reporting,
         own_code: Code | None,
         fetch: Callable[[bytes], None],
+        kill_stalled_after_s: float | None = None,
     ) -> None:
         """`fetch` is asked for a bundle, again and again until `code_arrived` or `code_failed`."""
         self.duty = Duty()
-        self.deal: Deal = []
         self.pool = pool
         self._reporting = reporting
         self._code = own_code
         self._has_own_code = own_code is not None
         self._fetch = fetch
+        self._kill_stalled_after_s = kill_stalled_after_s
         self._shares = Shares(len(pool.slots))
+        self._deal: Deal = []
+        self._said_shortage = ""
+
+    @property
+    def plan(self) -> Deal:
+        """What each runner should run, users that are on their way back included."""
+        return self._shares.plan
 
     # ── what should be ───────────────────────────────────────────────────────────────────────────────────
 
@@ -56,7 +66,7 @@ class Crew:
         is_new_run = bool(assignment.run_id) and assignment.run_id != self.duty.assignment.run_id
         if not self.duty.accept(assignment, estimate):
             return
-        self._reporting.begin_run(assignment.run_id)
+        self._reporting.begin_run(assignment.run_id, max_names=assignment.settings.max_names)
         if is_new_run:
             self.pool.revive()
         self.sync()
@@ -69,6 +79,12 @@ class Crew:
             logger.warning("%s", text)
         self.duty.is_fenced = True
         self.sync()
+
+    def stood_still(self, seconds: float) -> None:
+        """This process, or its machine, stood still and went on."""
+        text = f"the worker stood still for {seconds:.1f} s (it was stopped, or its machine was paused)"
+        logger.warning("%s", text)
+        self._event(report_pb2.WORKER_EVENT_KIND_SUSPENDED, text)
 
     def leave(self) -> None:
         """The worker is to end: users end for good."""
@@ -91,8 +107,8 @@ class Crew:
         """Looks at clocks: deadlines, silence, restarts."""
         self.pool.time_passed(now_s)
         for slot in self.pool.slots:
-            if slot.life.time_passed(now_s) and slot.runner is not None:
-                self._say_stalled(slot.runner, "")
+            if slot.runner is not None:
+                self._look_for_sign_of_life(slot, slot.runner, now_s)
         for runner in self.pool.working():
             if runner.drain_until_s is not None and now_s >= runner.drain_until_s:
                 runner.drain_until_s = None
@@ -100,6 +116,18 @@ class Crew:
                 self.pool.end(runner)
         if self.duty.time_passed(time.monotonic_ns()):
             self.sync()
+
+    def _look_for_sign_of_life(self, slot: Slot, runner: Runner, now_s: float) -> None:
+        if runner.is_asked_where:
+            code = self.pool.code
+            slot.life.blocked_at = runner.take_where(code.directory if code is not None else "")
+            self._say_stalled(runner, slot.life.blocked_at)
+        elif slot.life.time_passed(now_s):
+            runner.ask_where()
+        limit_s = self._kill_stalled_after_s
+        if limit_s and runner.process is not None and slot.life.stalled_for_s(now_s) >= limit_s:
+            logger.error("runner is blocked for %g s and is killed slot=%d", limit_s, runner.slot)
+            runner.process.kill()
 
     # ── what is ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -126,21 +154,22 @@ class Crew:
             runner.applied_generation = max(runner.applied_generation, frame.target_applied.generation)
             self.sync()
 
-    def take_exit(self, runner: Runner, how: str) -> None:
+    def take_exit(self, runner: Runner, how: str, exited_ns: int) -> None:
         """A runner's process has ended, and all that it sent was seen."""
-        now_s = time.monotonic()
         was_running = bool(runner.owes_final_of)
         runner.owes_final_of = b""
-        lost_ms = int((now_s - runner.reported_s) * 1000) + 1 if was_running else 0
+        lost_ms = max(0, exited_ns - runner.complete_ns) // 1_000_000 + 1 if was_running else 0
         slot = self.pool.slots[runner.slot]
         if slot.runner is not runner:
             if was_running:
                 self._say_died(runner, how, lost_ms)
             return
         slot.runner = None
-        slot.life.exited(now_s, may_restart=not runner.load_failure)
+        slot.life.exited(time.monotonic(), may_restart=not runner.load_failure)
         if not runner.load_failure:
-            self._say_died(runner, how, lost_ms)
+            is_left = slot.life.is_given_up
+            left = f", {MAX_CRASHES} times within {CRASH_WINDOW_S:g} s, and is left dead" if is_left else ""
+            self._say_died(runner, how + left, lost_ms)
         if all(each.life.is_given_up for each in self.pool.slots):
             self.duty.refuse(runner.load_failure or f"no runner is left: the last one {how}")
         self.sync()
@@ -183,13 +212,30 @@ class Crew:
             logger.error("%s", error)
             duty.refuse(str(error))
             return False
-        self.deal = self._shares.deal(
+        was_planned = self._shares.plan
+        self._deal = self._shares.deal(
             schedules,
             run_id=duty.assignment.run_id,
-            alive=[not slot.life.is_given_up for slot in self.pool.slots],
+            seats=[self._seat(slot) for slot in self.pool.slots],
+            spawn_rate=duty.assignment.spawn_rate,
             now_us=duty.run_now_us(time.monotonic_ns()),
         )
+        if self._shares.plan is not was_planned:
+            self._say_shortage(open_files.shortage(self._shares.plan, host_facts.runner_descriptors()))
         return True
+
+    def _say_shortage(self, sentence: str) -> None:
+        if sentence and sentence != self._said_shortage:
+            logger.warning("%s", sentence)
+            self._event(report_pb2.WORKER_EVENT_KIND_LIMIT_TOO_LOW, sentence)
+        self._said_shortage = sentence
+
+    def _seat(self, slot: Slot) -> Seat:
+        runner = slot.runner
+        can_run = runner is not None and runner.is_loaded
+        if runner is None or not can_run or runner.drained_run_id == self.duty.assignment.run_id:
+            return Seat(has_share=not slot.life.is_given_up)
+        return Seat(life=runner.life)
 
     def _tell(self) -> None:
         assignment = self.duty.assignment
@@ -200,13 +246,15 @@ class Crew:
             if runs and runner.drained_run_id == assignment.run_id:
                 self.pool.renew(runner.slot)
                 continue
-            share = self.deal[runner.slot] if runs else ()
+            share = self._deal[runner.slot] if runs else ()
             target = make_target(self.duty, share, assignment.settings)
             if target == runner.target:
                 continue
             runner.target = target
             runner.send(target=target)
             if runs:
+                if runner.owes_final_of != assignment.run_id:
+                    runner.complete_ns = time.monotonic_ns()  # it had no users until now
                 runner.owes_final_of = assignment.run_id
             elif runner.owes_final_of and runner.drain_until_s is None:
                 runner.drained_run_id = runner.owes_final_of
@@ -227,7 +275,7 @@ class Crew:
     # ── details of what runners send ─────────────────────────────────────────────────────────────────────
 
     def _take_report(self, runner: Runner, report: report_pb2.Report) -> None:
-        runner.reported_s = time.monotonic()
+        runner.complete_ns = max(runner.complete_ns, report.sent_ns)
         runner.health.take(report.status)
         try:
             self._reporting.take(runner, report)
@@ -241,12 +289,14 @@ class Crew:
         if report.final and report.run_id == runner.owes_final_of:
             runner.drained_run_id, runner.owes_final_of = report.run_id, b""
             runner.drain_until_s = None
+            if self.duty.may_be_taken_up_again and not runner.is_replaced:
+                self.pool.renew(runner.slot)  # loaded by then, its users come back at their due times
         generation = self.duty.assignment.generation
         if report.status.refused_generation == generation != self.duty.refused_generation:
             self.duty.refuse(report.status.refusal)
 
     def _take_loaded(self, runner: Runner, loaded: link_pb2.Loaded) -> None:
-        runner.is_loaded = True
+        runner.loaded = loaded
         runner.user_classes = frozenset(each.name for each in loaded.manifest.user_classes)
         slot = self.pool.slots[runner.slot]
         slot.life.loaded(time.monotonic())

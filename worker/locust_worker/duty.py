@@ -33,7 +33,11 @@ class Duty:
         """Takes an assignment; False for one older than the present, which is ignored."""
         if assignment.generation < self.assignment.generation:
             return False
-        if assignment.run_id != self.assignment.run_id:
+        # A master that took the run up on another machine counts run time on another clock.
+        if (assignment.run_id, assignment.run_start_ns) != (
+            self.assignment.run_id,
+            self.assignment.run_start_ns,
+        ):
             self.clock = estimate
         if assignment.generation != self.assignment.generation:
             self.refused_generation, self.refusal = 0, ""
@@ -80,6 +84,12 @@ class Duty:
         if phase == assignment_pb2.PHASE_RUN and (self.is_fenced or self.is_leaving or self.is_past_deadline):
             return assignment_pb2.PHASE_DRAIN
         return phase
+
+    @property
+    def may_be_taken_up_again(self) -> bool:
+        """True when only the lease keeps users from running: the master may come back any moment."""
+        is_wanted = self.assignment.phase == assignment_pb2.PHASE_RUN
+        return is_wanted and self.is_fenced and not self.is_leaving and not self.is_past_deadline
 
     def is_last_report_due(self, run_id: bytes) -> bool:
         """True when the run is to end here for good once its users have; a fence may be lifted again."""

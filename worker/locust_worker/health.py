@@ -69,7 +69,7 @@ class Health:
         is_spawning = False
         if duty.phase == assignment_pb2.PHASE_RUN:
             now_us = duty.run_now_us(time.monotonic_ns())
-            schedules = [schedule for share in crew.deal for schedule in share]
+            schedules = [schedule for share in crew.plan for schedule in share]
             is_spawning = duty.observed_generation < duty.assignment.generation or is_under_way(
                 schedules, now_us, placed=placed_users(users)
             )

@@ -17,6 +17,9 @@ from locust_protocol.v1 import master_service_pb2
 
 ROOT = Path("/")
 
+MAX_RUNNER_DESCRIPTORS = 65_536
+"""Descriptors that a runner asks for at most, though the system may allow more."""
+
 
 def usable_cores(root: Path = ROOT) -> int:
     """Returns the cores that this process may use, at least 1: its affinity, or less by a cgroup's quota."""
@@ -56,6 +59,12 @@ def raise_descriptor_limit() -> int:
     except (ValueError, OSError):  # macOS has a lower bound of its own than the one that it tells
         return soft
     return hard
+
+
+def runner_descriptors() -> int:
+    """Returns how many files a runner started from here may open: it raises its limit as far, no further."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MAX_RUNNER_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_RUNNER_DESCRIPTORS)
 
 
 def read_host_facts(*, descriptor_limit: int) -> master_service_pb2.HostFacts:

@@ -39,8 +39,6 @@ _FOR_GOOD = frozenset(
     }
 )
 
-_REJECTION = frozenset({grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.RESOURCE_EXHAUSTED})
-
 
 class MasterUnreachable(OperatorError):
     """The master does not answer, or not now; asking again may help."""
@@ -51,12 +49,16 @@ class MasterRefuses(OperatorError):
 
 
 class StreamEnd(Exception):
-    """A stream of the session is over. `is_rejection` when the master calls what was sent invalid."""
+    """A stream of the session is over. `is_rejection` when the master calls what was sent invalid.
 
-    def __init__(self, reason: str, *, is_rejection: bool = False) -> None:
+    `is_too_large` when it does not take messages of that size.
+    """
+
+    def __init__(self, reason: str, *, is_rejection: bool = False, is_too_large: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.is_rejection = is_rejection
+        self.is_too_large = is_too_large
 
 
 class MasterLink:
@@ -174,4 +176,8 @@ async def _watch(stats: Stats) -> None:
 
 
 def _end_by(error: grpc.aio.AioRpcError) -> StreamEnd:
-    return StreamEnd(error.details() or error.code().name, is_rejection=error.code() in _REJECTION)
+    return StreamEnd(
+        error.details() or error.code().name,
+        is_rejection=error.code() is grpc.StatusCode.INVALID_ARGUMENT,
+        is_too_large=error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED,
+    )

@@ -18,11 +18,20 @@ from collections.abc import Iterator
 
 from google.protobuf.message import Message
 
-from locust_protocol.limits import MAX_PENDING_SLICES, MAX_REPORT_BYTES, MAX_UNACKED_REPORTS, SLICE_WIDTH_MS
+from locust_protocol.limits import (
+    MAX_PENDING_SLICES,
+    MAX_REPORT_BYTES,
+    MAX_SERIES_NAMES,
+    MAX_UNACKED_REPORTS,
+    SLICE_WIDTH_MS,
+)
 from locust_protocol.v1 import report_pb2
 from locust_worker.combine import Definitions, RunDictionary
 from locust_worker.extras import Extras
 from locust_worker.slices import SliceKey, Slices, SliceTotals, add_slice, write_slice
+
+MIN_CONTENT_BYTES = 16 * 1024
+"""Bytes of content below which a report is not made smaller: what takes no such report takes none."""
 
 REPORT_OVERHEAD_BYTES = 64 * 1024
 """Bytes kept free in a report for its status and its header: 100 runners take a tenth of it."""
@@ -38,9 +47,10 @@ class Outbox:
         window: int = MAX_UNACKED_REPORTS,
         max_report_bytes: int = MAX_REPORT_BYTES,
         max_pending_slices: int = MAX_PENDING_SLICES,
+        max_series: int = MAX_SERIES_NAMES,
     ) -> None:
         self.run_id = run_id
-        self.dictionary = RunDictionary()
+        self.dictionary = RunDictionary(max_series=max_series)
         self.open: Slices = {}
         self.last_sequence = 0
         self.joined_slices = 0
@@ -52,11 +62,17 @@ class Outbox:
         self._frozen: deque[report_pb2.Report] = deque()
         self._sent_through = 0
         self._acknowledged = 0
+        self._is_refused = False
 
     @property
     def unacked(self) -> int:
         """Reports that are frozen and not acknowledged."""
         return len(self._frozen)
+
+    @property
+    def frozen(self) -> tuple[report_pb2.Report, ...]:
+        """Those reports, oldest first; not to be altered."""
+        return tuple(self._frozen)
 
     @property
     def can_freeze(self) -> bool:
@@ -87,6 +103,18 @@ class Outbox:
         self._cumulative.add(slices)
         self._pack(slices, self.dictionary.take_new(), extras, snapshot=False, final=final)
 
+    def shrink(self) -> bool:
+        """The master refuses a report as too large: what is sent from the next session on is half as large.
+
+        What was frozen goes as a snapshot in smaller parts, under new sequences: so it does not matter which
+        of the old reports were applied. False when reports are as small as they get: it is no use any more.
+        """
+        if self._content_bytes <= MIN_CONTENT_BYTES:
+            return False
+        self._content_bytes = max(MIN_CONTENT_BYTES, self._content_bytes // 2)
+        self._is_refused = True
+        return True
+
     def take_due(self) -> list[report_pb2.Report]:
         """Returns the reports to send now, oldest first, each once a session and within the window."""
         due = [
@@ -105,10 +133,12 @@ class Outbox:
     def resume(self, extras: Extras, *, stats_known: bool, acknowledged_sequence: int) -> None:
         """A new session: sends again what the master has not stored, or a snapshot when it knows nothing."""
         self._sent_through = 0
+        is_refused, self._is_refused = self._is_refused, False
         if stats_known:
             self.acknowledge(acknowledged_sequence)
+            is_refused = is_refused and bool(self._frozen)
             next_sequence = self._frozen[0].sequence if self._frozen else self.last_sequence + 1
-            if next_sequence == acknowledged_sequence + 1:
+            if next_sequence == acknowledged_sequence + 1 and not is_refused:
                 return
         if self.last_sequence:
             self._replace_by_snapshot(

@@ -22,6 +22,7 @@ from locust_protocol.limits import MAX_SERIES_NAMES, RUNNER_FLUSH_INTERVAL_S
 from locust_protocol.process.runner_process import RunnerProcess
 from locust_protocol.runner.v1 import link_pb2
 from locust_protocol.v1 import assignment_pb2
+from locust_worker import trace
 from locust_worker.combine import RunnerNames
 from locust_worker.runner_state import RunnerLife
 from locust_worker.status import RunnerHealth
@@ -53,6 +54,8 @@ class Runner:
 
     slot: int
     index: int
+    life: int
+    """Number of this process among all that the pool has started."""
     is_restart: bool = False
     """It replaces one that crashed."""
     process: RunnerProcess | None = None
@@ -68,9 +71,13 @@ class Runner:
     """Run that it was told to end; a runner does not begin a run twice."""
     drain_until_s: float | None = None
     """When it is ended if it still owes the final report."""
-    reported_s: float = 0.0
+    complete_ns: int = 0
+    """Until when all samples of it are here, on this machine's monotonic clock."""
     load_failure: str = ""
-    is_loaded: bool = False
+    loaded: link_pb2.Loaded | None = None
+    """What it said when it had loaded the locustfile."""
+    is_asked_where: bool = False
+    """It gives no sign of life and has been asked to write its stack down."""
     is_replaced: bool = False
     """Told to quit; another has its slot, or nobody needs one."""
     meter: psutil.Process | None = None
@@ -79,6 +86,24 @@ class Runner:
         """Sends a frame, given by its field of `ToRunner`."""
         if self.process is not None:
             self.process.send(link_pb2.ToRunner(**frame))  # type: ignore[arg-type]
+
+    @property
+    def is_loaded(self) -> bool:
+        """True once it has loaded the locustfile."""
+        return self.loaded is not None
+
+    def ask_where(self) -> None:
+        """Asks where it is by a signal, as it answers no ping; `take_where` has it a moment later."""
+        self.is_asked_where = True
+        if self.process is not None and self.loaded is not None:
+            trace.ask(self.process.pid, self.loaded)
+
+    def take_where(self, code_directory: str) -> str:
+        """Returns `file:line` where it was, "" when that is not known."""
+        self.is_asked_where = False
+        if self.process is None or self.loaded is None:
+            return ""
+        return trace.read_answer(self.process.pid, self.loaded, code_directory)
 
     def measure(self) -> None:
         """Measures CPU since the last call, and memory, from outside: a stuck runner cannot say."""
@@ -114,6 +139,8 @@ class RunnerExited:
 
     runner: Runner
     how: str
+    exited_ns: int
+    """When that was noticed, on this machine's monotonic clock."""
 
 
 PoolEvent = RunnerFrame | RunnerExited
@@ -131,7 +158,10 @@ class RunnerPool:
         self._settings = assignment_pb2.RunSettings()
         self._indices: tuple[int, ...] = tuple(range(runners))
         self._name = ""
+        self.lease_until_s: float | None = None
+        """When the agent's lease ends, on the monotonic clock; None while it has none."""
         self._pinged_s = 0.0
+        self._lives = 0
         self._is_closed = False
 
     def set_identity(self, *, indices: Sequence[int], name: str) -> None:
@@ -143,7 +173,8 @@ class RunnerPool:
     def load(self, code: Code, settings: assignment_pb2.RunSettings, *, may_reindex: bool) -> None:
         """Makes every slot have a runner with this code; those that have it already are kept.
 
-        With `may_reindex`, a runner whose cluster-wide index has changed is replaced, too.
+        A runner whose cluster-wide index has changed is replaced, too, unless it runs users; with
+        `may_reindex` even then.
         """
         self._settings = settings
         is_new = code != self.code
@@ -151,7 +182,8 @@ class RunnerPool:
         for number, slot in enumerate(self.slots):
             runner = slot.runner
             is_renamed = runner is not None and runner.index != self._indices[number]
-            if is_new or (may_reindex and is_renamed):
+            may_go = may_reindex or (runner is not None and not runner.owes_final_of)
+            if is_new or (may_go and is_renamed):
                 self.renew(number)
 
     def renew(self, number: int) -> None:
@@ -174,9 +206,16 @@ class RunnerPool:
             if slot.life.restart_at_s is not None and now_s >= slot.life.restart_at_s:
                 self._start(number, is_restart=True)
         if now_s - self._pinged_s >= PING_INTERVAL_S:
-            self._pinged_s = now_s
-            for runner in self._living:
-                runner.send(ping=link_pb2.Ping(id=int(now_s * 1000)))
+            self.ping(now_s)
+
+    def ping(self, now_s: float) -> None:
+        """Asks all for a sign of life, and tells them how long they may go on without another ping."""
+        self._pinged_s = now_s
+        ping = link_pb2.Ping(id=int(now_s * 1000))
+        if self.lease_until_s is not None:
+            ping.lease_left_ms = max(0, int((self.lease_until_s - now_s) * 1000))
+        for runner in self._living:
+            runner.send(ping=ping)
 
     def working(self) -> list[Runner]:
         """Returns the runners that have a slot."""
@@ -220,7 +259,8 @@ class RunnerPool:
             return
         slot = self.slots[number]
         slot.life.started(time.monotonic())
-        slot.runner = runner = Runner(number, self._indices[number], is_restart=is_restart)
+        self._lives += 1
+        slot.runner = runner = Runner(number, self._indices[number], self._lives, is_restart=is_restart)
         self._living.add(runner)
         self._tasks.create_task(self._live(runner, self._load_frame(runner)), name=f"runner-{number}")
 
@@ -236,7 +276,7 @@ class RunnerPool:
             index=runner.index,
             client_id=f"{self._name}_{runner.index}",
             flush_interval_ms=int(RUNNER_FLUSH_INTERVAL_S * 1000),
-            max_series=MAX_SERIES_NAMES,
+            max_series=self._settings.max_names or MAX_SERIES_NAMES,
         )
 
     def _replace(self, slot: Slot) -> None:
@@ -257,7 +297,7 @@ class RunnerPool:
             await runner.process.stop()
 
     async def _live(self, runner: Runner, load: link_pb2.Load) -> None:
-        how = "could not be started"
+        how, exited_ns = "could not be started", 0
         try:
             process = await RunnerProcess.start()
             try:
@@ -268,7 +308,8 @@ class RunnerPool:
                 if self._is_closed and not runner.is_replaced:
                     process.kill()
                 logger.debug("runner started slot=%d pid=%d", runner.slot, process.pid)
-                how = _exit_phrase(await self._listen(runner, process))
+                code, exited_ns = await self._listen(runner, process)
+                how = _exit_phrase(code)
             finally:
                 if process.returncode is None:
                     process.kill()
@@ -277,18 +318,19 @@ class RunnerPool:
             how = f"could not be started: {error.strerror or error}"
         finally:
             self._living.discard(runner)
-        self._post(RunnerExited(runner, how))
+        self._post(RunnerExited(runner, how, exited_ns))
 
-    async def _listen(self, runner: Runner, process: RunnerProcess) -> int:
-        """Posts what the runner sends until its process has ended, and returns its exit code."""
+    async def _listen(self, runner: Runner, process: RunnerProcess) -> tuple[int, int]:
+        """Posts what the runner sends until its process has ended; returns its exit code, and when it had."""
         reading = asyncio.create_task(self._read(runner, process), name=f"read-runner-{runner.slot}")
         try:
             await process.wait_exit()
+            exited_ns = time.monotonic_ns()
             process.kill()  # the rest of its group: what user code started goes with it
             await asyncio.wait([reading], timeout=LAST_FRAMES_S)
         finally:
             reading.cancel()
-        return await process.stop()  # closes our end of the link
+        return await process.stop(), exited_ns  # which closes our end of the link
 
     async def _read(self, runner: Runner, process: RunnerProcess) -> None:
         try:

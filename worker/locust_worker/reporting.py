@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from locust_protocol.limits import MAX_REPORT_BYTES, MAX_UNACKED_REPORTS
+from locust_protocol.limits import MAX_REPORT_BYTES, MAX_SERIES_NAMES, MAX_UNACKED_REPORTS
 from locust_protocol.v1 import master_service_pb2, report_pb2
 from locust_worker.combine import combine
 from locust_worker.extras import Extras
@@ -29,8 +29,11 @@ class Reporting:
         self._max_report_bytes = MAX_REPORT_BYTES
         self._has_said_limit = False
 
-    def begin_run(self, run_id: bytes) -> None:
-        """A run is assigned, maybe the present one again; an empty id leaves the last outbox as it is."""
+    def begin_run(self, run_id: bytes, *, max_names: int = 0) -> None:
+        """A run is assigned, maybe the present one again; an empty id leaves the last outbox as it is.
+
+        `max_names` limits the request names that are told apart; 0 is the limit that is built in.
+        """
         if not run_id or (self.outbox is not None and self.outbox.run_id == run_id):
             return
         if self.outbox is not None and not self.outbox.is_settled and self.outbox.last_sequence:
@@ -39,7 +42,12 @@ class Reporting:
                 self.outbox.run_id.hex(),
                 self.outbox.unacked,
             )
-        self.outbox = Outbox(run_id, window=self._window, max_report_bytes=self._max_report_bytes)
+        self.outbox = Outbox(
+            run_id,
+            window=self._window,
+            max_report_bytes=self._max_report_bytes,
+            max_series=max_names or MAX_SERIES_NAMES,
+        )
         self._has_said_limit = False
 
     def admitted(self, response: master_service_pb2.RegisterResponse) -> None:
@@ -73,6 +81,13 @@ class Reporting:
         """The master has stored reports of a run."""
         if self.outbox is not None and self.outbox.run_id == run_id:
             self.outbox.acknowledge(sequence)
+
+    def shrink(self) -> bool:
+        """The master refuses a report as too large; False when smaller ones are no use."""
+        if self.outbox is None or not self.outbox.shrink():
+            return False
+        self._max_report_bytes = max(1, self._max_report_bytes // 2)
+        return True
 
     def resync(self, request: master_service_pb2.Resync) -> None:
         """The master lacks an earlier report."""

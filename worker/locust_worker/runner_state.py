@@ -77,6 +77,8 @@ class RunnerLife:
     phase: RunnerPhase = RunnerPhase.DEAD
     heard_s: float = 0.0
     blocked_at: str = ""
+    stalled_s: float = 0.0
+    """When it was found stuck last."""
     restart_at_s: float | None = None
     """When to start it again; None: it is not to be."""
     restarts: int = 0
@@ -110,6 +112,8 @@ class RunnerLife:
         before = self.phase
         self._move(RunnerEvent.SILENT if is_stuck else RunnerEvent.ANSWERED)
         self.blocked_at = blocked_at if self.phase is RunnerPhase.STALLED else ""
+        if self.phase is not before:
+            self.stalled_s = now_s
         return self.phase is not before
 
     def time_passed(self, now_s: float) -> bool:
@@ -117,7 +121,12 @@ class RunnerLife:
         if self.phase is not RunnerPhase.READY or now_s - self.heard_s < RUNNER_STALLED_AFTER_S:
             return False
         self._move(RunnerEvent.SILENT)
+        self.stalled_s = now_s
         return True
+
+    def stalled_for_s(self, now_s: float) -> float:
+        """Returns for how long it has been STALLED; 0 when it is not."""
+        return now_s - self.stalled_s if self.phase is RunnerPhase.STALLED else 0.0
 
     def exited(self, now_s: float, *, may_restart: bool) -> None:
         """The process has ended unasked; `may_restart` is False when a new one would fail in the same way."""

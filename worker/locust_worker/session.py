@@ -64,6 +64,10 @@ class SessionState:
     lease_ttl_s: float = 0.0
     renewed_s: float = 0.0
     """When the last acknowledged report, or the registration, was sent."""
+    resumed_s: float = 0.0
+    """When the machine went on after a suspension, on its monotonic clock, which has not counted that."""
+    unseen_s: float = 0.0
+    """How long that suspension was."""
     is_fenced: bool = False
     lost_s: float = 0.0
     attempts: int = 0
@@ -110,6 +114,8 @@ class StreamsEnded:
     session_id: int
     reason: str
     is_rejection: bool = False
+    is_too_large: bool = False
+    """The master takes no report of that size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +153,13 @@ class Drained:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspended:
+    """The machine was suspended, and its monotonic clock has not counted `unseen_s` seconds."""
+
+    unseen_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class TimePassed:
     """Comes several times a second."""
 
@@ -162,6 +175,7 @@ SessionEvent = (
     | MasterLeft
     | LeaveAsked
     | Drained
+    | Suspended
     | TimePassed
 )
 
@@ -226,6 +240,11 @@ def step(state: SessionState, event: SessionEvent, now_s: float) -> Step:
     """Returns the state after an event, and what is to be done, in order."""
     if state.phase is SessionPhase.ENDED:
         return state, ()
+    if state.phase is SessionPhase.REGISTERED and is_lease_over(state, now_s):
+        # Before anything else: an acknowledgement that waited meanwhile does not renew what has run out.
+        lost, effects = _time_passed(state, now_s)
+        state, more = step(lost, event, now_s)
+        return state, effects + more
     match event:
         case Started():
             return state, (Register(0.0),)
@@ -240,6 +259,8 @@ def step(state: SessionState, event: SessionEvent, now_s: float) -> Step:
         case StreamsEnded(session_id) if _is_present(state, session_id):
             return _streams_ended(state, event, now_s)
         case Acknowledged(session_id, sent_s) if session_id == state.session_id:
+            if sent_s < state.resumed_s:
+                sent_s -= state.unseen_s
             return replace(state, renewed_s=max(state.renewed_s, sent_s), rejections=0), ()
         case Superseded(session_id, by) if _is_present(state, session_id):
             text = f"another process took this worker's session over ({by}); it must not run twice"
@@ -250,9 +271,23 @@ def step(state: SessionState, event: SessionEvent, now_s: float) -> Step:
             return replace(state, phase=SessionPhase.LEAVING), (Drain("the worker is asked to end"),)
         case Drained() if state.phase is SessionPhase.LEAVING:
             return _end(state, ExitCode.OK, "")
+        case Suspended(unseen_s):
+            renewed_s = state.renewed_s - unseen_s
+            return replace(state, renewed_s=renewed_s, resumed_s=now_s, unseen_s=unseen_s), ()
         case TimePassed():
             return _time_passed(state, now_s)
     return state, ()
+
+
+def lease_until_s(state: SessionState) -> float | None:
+    """Returns when users have to end unless a report is acknowledged; None before the first lease."""
+    return state.renewed_s + state.lease_ttl_s if state.lease_ttl_s > 0 else None
+
+
+def is_lease_over(state: SessionState, now_s: float) -> bool:
+    """True when another worker may have this one's share by now."""
+    until_s = lease_until_s(state)
+    return until_s is not None and now_s >= until_s
 
 
 def has_session(state: SessionState) -> bool:
@@ -329,7 +364,7 @@ def _master_left(state: SessionState, reason: str) -> Step:
 
 
 def _time_passed(state: SessionState, now_s: float) -> Step:
-    is_over = state.lease_ttl_s > 0 and now_s - state.renewed_s >= state.lease_ttl_s
+    is_over = is_lease_over(state, now_s)
     if state.phase is SessionPhase.REGISTERED and is_over:
         reason = f"no report acknowledged for {state.lease_ttl_s:g} s"
         lost, effects = _lose(state, reason, now_s)

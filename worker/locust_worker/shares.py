@@ -1,7 +1,8 @@
 """Which runner runs which users: turns the worker's goals into each runner's target.
 
-The deal is made once for an assignment and made again when a runner is given up or comes back: then users
-that run stay where they are as far as balance allows, and only the rest moves.
+The plan is made once for an assignment and made again when a runner is given up or comes back: then users
+that run stay where they are as far as balance allows, and only the rest moves. What a runner is told is the
+plan less the users that it has lost: these come back at the run's spawn rate.
 
 Pure.
 """
@@ -9,19 +10,29 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from locust_protocol.runner.v1 import link_pb2
-from locust_protocol.schedule import Span, UserSchedule, changes, compress, next_due_us, wanted_users
+from locust_protocol.schedule import Span, UserSchedule, next_due_us, wanted_users
 from locust_protocol.v1 import assignment_pb2
+from locust_worker.comeback import RESTING, Beat, come_back, interval_us, rest_of
 from locust_worker.duty import Duty
-from locust_worker.split import split_schedules
-
-Deal = list[tuple[UserSchedule, ...]]
-"""Each runner's schedules, by slot."""
+from locust_worker.split import Deal, split_schedules
 
 
 class UnusableGoal(ValueError):
     """A goal that this worker cannot pursue; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A runner's place at the deal."""
+
+    has_share: bool = True
+    """False when its runner was given up: others take its share."""
+    life: int | None = None
+    """Names the process that can run users there now; None when there is none yet. A new process has none
+    of the users that the one before it had."""
 
 
 def read_goals(
@@ -43,33 +54,108 @@ def read_goals(
 
 
 class Shares:
-    """The present deal."""
+    """The present plan, and what runners are told of it."""
 
     def __init__(self, runners: int) -> None:
         self._runners = runners
+        self.plan: Deal = []
+        """What each runner should run, were none ever lost."""
+        self._told: Deal = []
         self._goals: list[UserSchedule] = []
-        self._alive: tuple[bool, ...] = ()
-        self._deal: Deal = [() for _ in range(runners)]
-        self._run_id = b""
+        self._seats: tuple[Seat, ...] = ()
+        self._wish: object = None
+        """What the last deal was made for."""
+        self._beat = RESTING
+        self._forget(b"")
 
     def deal(
-        self, schedules: list[UserSchedule], *, run_id: bytes, alive: Sequence[bool], now_us: int
+        self,
+        schedules: Sequence[UserSchedule],
+        *,
+        run_id: bytes,
+        seats: Sequence[Seat],
+        spawn_rate: float,
+        now_us: int,
     ) -> Deal:
-        """Returns each runner's schedules; the same ones for the same goals and runners."""
+        """Returns what each runner is told; the same for the same goals and runners.
+
+        Users that goals want more of than before are the master's wish and are dealt as they are due. Users
+        that are missing otherwise, as their runner ended or was given up, come back at `spawn_rate` users a
+        second from `now_us` on; at 0 at once. A runner without a process is told nothing.
+        """
         if run_id != self._run_id:
-            self._run_id, self._goals, self._deal = run_id, [], [() for _ in range(self._runners)]
-            self._alive = ()
-        if schedules == self._goals and tuple(alive) == self._alive:
-            return self._deal
-        current = [
-            {schedule.user_class: wanted_users(schedule, now_us) for schedule in share}
-            for share in self._deal
+            self._forget(run_id)
+        wish = (list(schedules), tuple(seats), interval_us(spawn_rate))
+        if wish == self._wish:
+            return self._told
+        before = [_users(share, now_us) for share in self.plan]
+        running = [
+            _users(share, now_us) if seat.life is not None and seat.life == old.life else {}
+            for share, seat, old in zip(self._told, seats, self._seats, strict=True)
         ]
-        is_running = any(sum(by_class.values()) for by_class in current)
-        present = [_from(schedule, now_us) for schedule in schedules] if is_running else schedules
-        self._deal = split_schedules(present, self._runners, current=current, alive=alive)
-        self._goals, self._alive = list(schedules), tuple(alive)
-        return self._deal
+        self._plan(schedules, seats, before, now_us)
+        wished = self._wished(schedules, now_us)
+        missing = [
+            self._missing(share, runs, planned, wished, now_us) if seat.life is not None else {}
+            for share, seat, runs, planned in zip(self.plan, seats, running, before, strict=True)
+        ]
+        self._tell(missing, seats, wish[2], now_us)
+        self._goals, self._seats, self._wish = wish[0], wish[1], wish
+        return self._told
+
+    def _forget(self, run_id: bytes) -> None:
+        self._run_id = run_id
+        self.plan = [() for _ in range(self._runners)]
+        self._told = [() for _ in range(self._runners)]
+        self._goals, self._seats, self._wish = [], (Seat(),) * self._runners, None
+        self._beat = RESTING
+
+    def _plan(
+        self,
+        schedules: Sequence[UserSchedule],
+        seats: Sequence[Seat],
+        before: Sequence[dict[str, int]],
+        now_us: int,
+    ) -> None:
+        have_share = [seat.has_share for seat in seats]
+        if list(schedules) == self._goals and have_share == [seat.has_share for seat in self._seats]:
+            return
+        is_running = any(sum(users.values()) for users in before)
+        present = [rest_of(schedule, now_us) for schedule in schedules] if is_running else schedules
+        self.plan = split_schedules(present, self._runners, current=before, alive=have_share)
+
+    def _wished(self, schedules: Sequence[UserSchedule], now_us: int) -> dict[str, int]:
+        """Returns how many users of each class the goals want now and did not want before."""
+        old, new = _users(self._goals, now_us), _users(schedules, now_us)
+        return {name: max(0, users - old.get(name, 0)) for name, users in new.items()}
+
+    def _missing(
+        self,
+        share: Sequence[UserSchedule],
+        running: dict[str, int],
+        before: dict[str, int],
+        wished: dict[str, int],
+        now_us: int,
+    ) -> dict[str, int]:
+        """Returns what a runner lacks by class; takes from `wished` what it is to start at once."""
+        missing = {}
+        for name, users in _users(share, now_us).items():
+            at_once = min(wished.get(name, 0), max(0, users - before.get(name, 0)))
+            wished[name] = wished.get(name, 0) - at_once
+            if (lacking := users - at_once - running.get(name, 0)) > 0:
+                missing[name] = lacking
+        return missing
+
+    def _tell(self, missing: list[dict[str, int]], seats: Sequence[Seat], interval: int, now_us: int) -> None:
+        seated: Deal = [
+            share if seat.life is not None else () for share, seat in zip(self.plan, seats, strict=True)
+        ]
+        count = sum(sum(users.values()) for users in missing)
+        if not count or not interval:
+            self._told = seated
+            return
+        self._beat = Beat(self._beat.next_us(now_us), interval, count)
+        self._told = come_back(seated, missing, self._beat, now_us)
 
 
 def make_target(
@@ -99,10 +185,8 @@ def is_under_way(schedules: Sequence[UserSchedule], now_us: int, *, placed: int)
     return placed != sum(wanted_users(schedule, now_us) for schedule in schedules)
 
 
-def _from(schedule: UserSchedule, now_us: int) -> UserSchedule:
-    """Returns the rest of a schedule: what is wanted now, and the changes after that."""
-    later = [(due_us, change) for due_us, change in changes(schedule) if due_us > now_us]
-    return compress(schedule.user_class, wanted_users(schedule, now_us), later)
+def _users(schedules: Sequence[UserSchedule], now_us: int) -> dict[str, int]:
+    return {schedule.user_class: wanted_users(schedule, now_us) for schedule in schedules}
 
 
 def _write_goal(schedule: UserSchedule) -> assignment_pb2.ClassGoal:

@@ -6,7 +6,7 @@ under number 0.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -94,12 +94,11 @@ class OccurrenceTable(Generic[Kind]):
         row.last_ms = last_ms if row.last_ms is None else max(row.last_ms, last_ms)
         row.revision = revision
 
-    def withdraw(self, counts: Mapping[int, int], *, worker: str, revision: int) -> None:
-        """Takes back all that a worker contributed, by number."""
-        for number in counts:
-            row = self._row(number)
-            row.by_worker.pop(worker, None)
-            row.revision = revision
+    def withdraw(self, *, worker: str, revision: int) -> None:
+        """Takes back all that a worker contributed."""
+        for row in self._rows.values():
+            if row.by_worker.pop(worker, None) is not None:
+                row.revision = revision
 
     def clear(self, revision: int) -> None:
         """Forgets all occurrences; numbers and texts stay."""

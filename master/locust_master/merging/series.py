@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from locust_master.merging.seconds import RecentSeconds, Timeline
 from locust_master.merging.sums import Sums
@@ -84,15 +85,29 @@ class SeriesTotals:
         self.touch(revision)
 
 
+NAMES_SHOWN = 5
+"""Names that a warning about too many of them shows."""
+
+
 class SeriesTable:
     """Series by number and by content."""
 
     def __init__(self, *, max_series: int = MAX_SERIES_NAMES) -> None:
-        self.is_limited = False
         self._max_series = max_series
         self._by_key: dict[SeriesKey, int] = {}
         self._rows: dict[int, SeriesTotals] = {}
         self._label_sets: dict[Labels, int] = {(): 0}
+
+    @property
+    def is_limited(self) -> bool:
+        """True once samples of some name count under "(other)", by a limit here or of a worker."""
+        return OTHER_ID in self._rows
+
+    @property
+    def newest_names(self) -> list[str]:
+        """Names of the newest series, at most `NAMES_SHOWN`: where names do not end, they show why."""
+        keys = islice(reversed(self._by_key), NAMES_SHOWN)
+        return [f"{key.request_type} {key.name}".strip() for key in keys]
 
     def number(self, key: SeriesKey) -> int:
         """Returns the number of a series, a new one if there is room, else `OTHER_ID`."""
@@ -100,7 +115,7 @@ class SeriesTable:
         if known is not None:
             return known
         if len(self._by_key) >= self._max_series:
-            self.is_limited = True
+            self.row(OTHER_ID)
             return OTHER_ID
         number = self._by_key[key] = len(self._by_key) + 1
         self._label_sets.setdefault(key.labels, len(self._label_sets))

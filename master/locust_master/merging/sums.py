@@ -1,17 +1,18 @@
 """The samples of one series as sums: counts, bytes, and the response times of successes and failures.
 
-Sums add and subtract exactly, so whatever one worker contributed can be taken back as a whole. What cannot
-be subtracted is a minimum or a maximum: after `subtract` the caller sets them from what is left.
+Sums add and subtract exactly, so whatever one worker contributed can be taken back as a whole, for what it
+says now. A minimum or a maximum cannot be subtracted. It stays while its bucket has samples, else it
+becomes the edge of the outermost bucket that has; what replaces the samples that were taken back holds them
+again, and so sets it right.
 
 Pure. Must never share a histogram with the sums that it added.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from locust_protocol.histogram import Histogram
+from locust_protocol.histogram import Histogram, bucket_bounds, bucket_index
 
 
 @dataclass(slots=True)
@@ -39,7 +40,7 @@ class Sums:
             self.failed.add(other.failed)
 
     def subtract(self, other: Sums) -> None:
-        """Takes samples away that were added before. Minimum and maximum stay as they are."""
+        """Takes samples away that were added before."""
         self.requests -= other.requests
         self.failures -= other.failures
         self.untimed -= other.untimed
@@ -47,12 +48,6 @@ class Sums:
         self.response_bytes -= other.response_bytes
         _subtract(self.successful, other.successful)
         _subtract(self.failed, other.failed)
-
-    def set_extremes(self, parts: Iterable[Sums]) -> None:
-        """Sets minima and maxima from the parts that these sums are made of."""
-        kept = list(parts)
-        _set_extremes(self.successful, [part.successful for part in kept])
-        _set_extremes(self.failed, [part.failed for part in kept])
 
     def timed(self) -> Histogram:
         """Returns the response times of successes and failures together; not to be changed."""
@@ -97,9 +92,10 @@ def _subtract(histogram: Histogram, other: Histogram) -> None:
             del counts[bucket]
     histogram.count -= other.count
     histogram.total_us -= other.total_us
-
-
-def _set_extremes(histogram: Histogram, parts: list[Histogram]) -> None:
-    filled = [part for part in parts if part.count]
-    histogram.min_us = min((part.min_us for part in filled), default=0)
-    histogram.max_us = max((part.max_us for part in filled), default=0)
+    if not counts:
+        histogram.min_us = histogram.max_us = 0
+        return
+    if bucket_index(histogram.min_us) not in counts:
+        histogram.min_us = bucket_bounds(min(counts))[0]
+    if bucket_index(histogram.max_us) not in counts:
+        histogram.max_us = bucket_bounds(max(counts))[1] - 1

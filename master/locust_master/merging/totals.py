@@ -1,21 +1,30 @@
 """The merged view of a run: what all workers' reports add up to, exactly.
 
 A report is checked as a whole and then counted as a whole, or not at all. Its samples go to the series, to
-the total of all requests, to the seconds of the run, and to what this worker contributed; a snapshot first
+the total of all requests and to the seconds of the run; a snapshot of all that a worker contributed first
 takes that contribution back. Rows show the newest epoch of the statistics; samples of closed epochs count in
-`all_epochs` and in the seconds, which are of the run.
+`all_epochs` and in the seconds, which are of the run. What each worker contributed is not kept: 1,000 workers
+would take gigabytes; a snapshot, which is rare, comes with the reports that the store has of its worker.
 
 Pure; every time here is run time. Must never count half a report, nor give a row's number another meaning.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
-from locust_master.merging import workers
-from locust_master.merging.decoding import DecodedSlice, decode_slice
-from locust_master.merging.errors import MalformedReport
+from locust_master.merging.decoding import DecodedSlice, SliceColumns, decode_slice, read_columns
+from locust_master.merging.errors import MalformedReport, UnknownContribution
 from locust_master.merging.failures import error_key, error_table, exception_key, exception_table
+from locust_master.merging.gathering import (
+    MAX_PLACES,
+    Gathered,
+    Place,
+    add_rows,
+    add_together,
+    chosen_rows,
+    note_rows,
+)
 from locust_master.merging.history import MAX_DEALT_MS, History
 from locust_master.merging.seconds import SECOND_MS, dealt
 from locust_master.merging.series import OTHER_ID, SeriesKey, SeriesTable, SeriesTotals, labels_of, series_key
@@ -45,76 +54,133 @@ class RunTotals:
     def __init__(self, *, max_series: int = MAX_SERIES_NAMES) -> None:
         self.revision = 0
         self.epoch = 1
-        self.series = SeriesTable(max_series=max_series)
-        self.total = SeriesTotals(OTHER_ID, _TOTAL_KEY)
+        self._series = SeriesTable(max_series=max_series)
+        self._total = SeriesTotals(OTHER_ID, _TOTAL_KEY)
         self.errors = error_table()
         self.exceptions = exception_table()
-        self.history = History()
+        self._history = History()
         self.all_epochs = Counts()
+        self._gathered: dict[Place, Gathered] = {}
         self._workers: dict[str, Contribution] = {}
         self._users = 0
         self._restored_end_ms = 0
 
+    @property
+    def series(self) -> SeriesTable:
+        """All rows."""
+        self.settle()
+        return self._series
+
+    @property
+    def total(self) -> SeriesTotals:
+        """The row of all requests together."""
+        self.settle()
+        return self._total
+
+    @property
+    def history(self) -> History:
+        """The seconds of the run."""
+        self.settle()
+        return self._history
+
     # ── reports ──────────────────────────────────────────────────────────────────────────────────────────
 
     def apply(
-        self, worker_key: str, worker_name: str, report: report_pb2.Report, *, at_ms: int | None = None
+        self,
+        worker_key: str,
+        worker_name: str,
+        report: report_pb2.Report,
+        *,
+        at_ms: int | None = None,
+        earlier: Callable[[], Iterable[report_pb2.Report]] = tuple,
     ) -> None:
         """Counts a report; with `snapshot` it replaces all that the worker contributed before.
 
         `at_ms` is the run time at which it arrived; without it a worker that has no samples does not move
-        the watermark, and users are not noted. Raises `MalformedReport` and changes nothing when any of it
-        is malformed.
+        the watermark, and users are not noted. `earlier` gives all reports of the worker that count, in
+        order; it is asked when a snapshot replaces them. Raises `MalformedReport` when any of it is
+        malformed, and `UnknownContribution` when `earlier` is not what the worker contributed; then nothing
+        is changed.
         """
         worker = self._workers.get(worker_key) or Contribution(worker_key, worker_name)
         dictionary = Dictionary() if report.snapshot else worker.dictionary
         check_definitions(dictionary, report)
-        slices = [decode_slice(message) for message in report.slices]
+        slices = [read_columns(message) for message in report.slices]
         for each in slices:
             if each.stats_epoch > self.epoch:
                 raise MalformedReport(f"epoch {each.stats_epoch} has not begun, the newest is {self.epoch}")
+        replaced = self._contributed(worker, earlier) if report.snapshot else {}
         self.revision += 1
         self._workers[worker_key] = worker
         worker.name = worker_name
         if report.snapshot:
-            self._withdraw(worker)
+            self._withdraw(worker, replaced)
             worker.dictionary = dictionary
         self._learn(worker, report)
         for each in slices:
             self._count(worker, each, is_snapshot=report.snapshot, at_ms=at_ms)
         self._note_progress(worker, report, slices, at_ms)
 
+    def settle(self) -> None:
+        """Counts what was gathered; whoever looks at rows or seconds does so first."""
+        gathered, self._gathered = self._gathered, {}
+        for place, each in gathered.items():
+            span, together = (place.start_ms, place.width_ms), each.together
+            for number, (requests, failures, revision) in each.by_row.items():
+                row = self._series.row(number)
+                row.widen(place.start_ms, place.last_ms)
+                row.touch(revision)
+                if place.is_of_seconds:
+                    _add_seconds(row, *span, requests, failures)
+            if place.is_of_seconds:
+                self._history.add(*span, together, revision=self.revision)
+            if place.stats_epoch == self.epoch and not together.is_empty:
+                self._total.sums.add(together)
+                self._total.widen(place.start_ms, place.last_ms)
+                self._total.touch(self.revision)
+                if place.is_of_seconds:
+                    _add_seconds(self._total, *span, together.requests, together.failures)
+
     def begin_epoch(self, epoch: int) -> None:
         """Shows samples of `epoch` and later from now on: a reset of the statistics."""
         if epoch <= self.epoch:
             return
+        self.settle()
         self.revision += 1
         self.epoch = epoch
-        for row in self.series:
+        for row in self._series:
             row.clear(self.revision)
-        self.total.clear(self.revision)
+        self._total.clear(self.revision)
         self.errors.clear(self.revision)
         self.exceptions.clear(self.revision)
-        self.history.begin_totals()
-        for worker in self._workers.values():
-            worker.series, worker.errors, worker.exceptions = {}, {}, {}
+        self._history.begin_totals()
+
+    def expect(self, worker_key: str, worker_name: str, *, at_ms: int) -> None:
+        """Waits for what a worker reports from now on: until then no later second is complete."""
+        if worker_key not in self._workers:
+            worker = self._workers[worker_key] = Contribution(worker_key, worker_name)
+            worker.reported_ms = worker.heard_ms = at_ms
+
+    def knows_second(self, at_ms: int) -> bool:
+        """True when something is known of the second of a moment."""
+        return self._history.has(at_ms)
 
     def note_planned(self, at_ms: int, users: int) -> None:
         """Notes how many users the plan wants at a moment."""
-        self.history.note_planned(at_ms, users, revision=self.revision)
+        self._history.note_planned(at_ms, users, revision=self.revision)
 
     def restore_seconds(self, each: DecodedSlice, numbers: Mapping[int, int]) -> None:
         """Takes a stored slice, whose sums are known already, into the seconds; `numbers` translates."""
         together = Sums()
         for stored, sums in each.rows:
-            row = self.series.row(numbers[stored])
+            row = self._series.row(numbers[stored])
             if row.key.kind == report_pb2.SERIES_KIND_REQUEST:
                 together.add(sums)
             if each.stats_epoch == self.epoch:
-                _add_seconds(row, each, sums)
-        self.history.add(each.start_ms, each.width_ms, together, revision=self.revision)
+                _add_seconds(row, each.start_ms, each.width_ms, sums.requests, sums.failures)
+        self._history.add(each.start_ms, each.width_ms, together, revision=self.revision)
         if each.stats_epoch == self.epoch:
-            _add_seconds(self.total, each, together)
+            _add_seconds(self._total, each.start_ms, each.width_ms, together.requests, together.failures)
         self._restored_end_ms = max(self._restored_end_ms, each.end_ms)
 
     # ── figures ──────────────────────────────────────────────────────────────────────────────────────────
@@ -196,73 +262,78 @@ class RunTotals:
                 known.label_sets[series.label_set_id] = labels_of(series)
             parent_id = known.series[series.parent_id] if series.HasField("parent_id") else None
             key = series_key(series, labels=known.label_sets[series.label_set_id], parent_id=parent_id)
-            known.series[series.id] = self.series.number(key)
+            known.series[series.id] = self._series.number(key)
         for error in report.errors:
-            of = self.series.row(known.series[error.series_id]).key
+            of = self._series.row(known.series[error.series_id]).key
             kind = error_key(error, request_type=of.request_type, name=of.name)
             known.errors[error.id] = self.errors.number(kind)
         for exception in report.exceptions:
             known.exceptions[exception.id] = self.exceptions.number(exception_key(exception))
 
     def _count(
-        self, worker: Contribution, each: DecodedSlice, *, is_snapshot: bool, at_ms: int | None
+        self, worker: Contribution, each: SliceColumns, *, is_snapshot: bool, at_ms: int | None
     ) -> None:
         is_of_seconds = not is_snapshot and _is_of_seconds(each, at_ms)
         last_ms = self._last_ms(each, is_of_seconds=is_of_seconds, at_ms=at_ms)
-        is_shown = each.stats_epoch == self.epoch
-        together = Sums()
-        for theirs, sums in each.rows:
-            row = self.series.row(worker.dictionary.series[theirs])
-            if row.key.kind == report_pb2.SERIES_KIND_REQUEST:
-                together.add(sums)
-            if not is_shown:
-                continue
-            row.sums.add(sums)
-            row.widen(each.start_ms, last_ms)
-            row.touch(self.revision)
-            if is_of_seconds:
-                _add_seconds(row, each, sums)
-            held = worker.series.get(row.id)
-            if held is None:
-                worker.series[row.id] = sums
-            else:
-                held.add(sums)
-        worker.counts.add(together)
-        self.all_epochs.add(together)
-        if is_of_seconds and each.rows:
-            self.history.add(each.start_ms, each.width_ms, together, revision=self.revision)
-            for second, requests, failures in _by_second(each, together):
-                worker.recent.add(second, requests, failures)
-        if is_shown:
-            self._count_shown(worker, each, together, last_ms, is_of_seconds=is_of_seconds)
+        if each.ids:
+            self._count_rows(worker, each, last_ms, is_of_seconds=is_of_seconds)
+        if each.stats_epoch == self.epoch:
+            self._count_errors(worker, each, last_ms)
 
-    def _count_shown(
-        self, worker: Contribution, each: DecodedSlice, together: Sums, last_ms: int, *, is_of_seconds: bool
+    def _count_rows(
+        self, worker: Contribution, each: SliceColumns, last_ms: int, *, is_of_seconds: bool
     ) -> None:
-        if not together.is_empty:
-            self.total.sums.add(together)
-            self.total.widen(each.start_ms, last_ms)
-            self.total.touch(self.revision)
-            if is_of_seconds:
-                _add_seconds(self.total, each, together)
-        known = worker.dictionary
-        for table, numbers, counts, held in (
-            (self.errors, known.errors, each.errors, worker.errors),
-            (self.exceptions, known.exceptions, each.exceptions, worker.exceptions),
-        ):
-            for theirs, count in counts:
-                number = numbers[theirs]
-                table.add(
-                    number,
-                    count,
-                    worker=worker.key,
-                    first_ms=each.start_ms,
-                    last_ms=last_ms,
-                    revision=self.revision,
-                )
-                workers.add_counts(held, {number: count})
+        known, row_of = worker.dictionary.series, self._series.row
+        rows = [row_of(known[theirs]) for theirs in each.ids]
+        gathered = self._gathered_at(
+            Place(each.stats_epoch, each.start_ms, each.width_ms, last_ms, is_of_seconds)
+        )
+        if each.stats_epoch == self.epoch:
+            add_rows(rows, each)
+            note_rows(gathered, rows, each, revision=self.revision)
+        are_requests = [row.key.kind == report_pb2.SERIES_KIND_REQUEST for row in rows]
+        of_requests = each if all(are_requests) else chosen_rows(each, are_requests)
+        requests, failures = add_together(gathered.together, of_requests)
+        counts = Counts(requests, failures, sum(of_requests.untimed), sum(of_requests.interrupted))
+        worker.counts.add(counts)
+        self.all_epochs.add(counts)
+        if is_of_seconds:
+            for part in _by_second(each.start_ms, each.width_ms, requests, failures):
+                worker.recent.add(*part)
+        if each.width_ms != SECOND_MS:
+            # How counts are dealt to seconds must not depend on who looks when.
+            self.settle()
 
-    def _last_ms(self, each: DecodedSlice, *, is_of_seconds: bool, at_ms: int | None) -> int:
+    def _gathered_at(self, place: Place) -> Gathered:
+        gathered = self._gathered.get(place)
+        if gathered is None:
+            if len(self._gathered) >= MAX_PLACES:
+                self.settle()
+            gathered = self._gathered[place] = Gathered()
+        return gathered
+
+    def _count_errors(self, worker: Contribution, each: SliceColumns, last_ms: int) -> None:
+        known, revision = worker.dictionary, self.revision
+        for theirs, count in each.errors:
+            self.errors.add(
+                known.errors[theirs],
+                count,
+                worker=worker.key,
+                first_ms=each.start_ms,
+                last_ms=last_ms,
+                revision=revision,
+            )
+        for theirs, count in each.exceptions:
+            self.exceptions.add(
+                known.exceptions[theirs],
+                count,
+                worker=worker.key,
+                first_ms=each.start_ms,
+                last_ms=last_ms,
+                revision=revision,
+            )
+
+    def _last_ms(self, each: SliceColumns, *, is_of_seconds: bool, at_ms: int | None) -> int:
         """Latest moment at which a sample of the slice can have been taken."""
         if at_ms is not None:
             return max(each.start_ms, min(each.end_ms, at_ms))
@@ -275,7 +346,7 @@ class RunTotals:
         self,
         worker: Contribution,
         report: report_pb2.Report,
-        slices: list[DecodedSlice],
+        slices: list[SliceColumns],
         at_ms: int | None,
     ) -> None:
         worker.is_final = report.final
@@ -284,55 +355,79 @@ class RunTotals:
             worker.reported_ms = max(worker.reported_ms, *(each.start_ms for each in placed))
             worker.newest_end_ms = max(worker.newest_end_ms, *(each.end_ms for each in placed))
         elif at_ms is not None:
-            worker.reported_ms = max(worker.reported_ms, at_ms - at_ms % SECOND_MS - SECOND_PARTS_MS)
+            # What is frozen after an acknowledgement is complete up to that; this one may have waited.
+            heard_ms = worker.heard_ms
+            worker.reported_ms = max(worker.reported_ms, heard_ms - heard_ms % SECOND_MS - SECOND_PARTS_MS)
+        if at_ms is not None:
+            worker.heard_ms = max(worker.heard_ms, at_ms)
         if at_ms is not None and report.HasField("status"):
             self._note_users(worker, sum(count.running for count in report.status.users), at_ms)
 
     def _note_users(self, worker: Contribution, users: int, at_ms: int) -> None:
         self._users += users - worker.users
-        worker.users, worker.heard_ms = users, at_ms
-        if not self.history.has(at_ms):
+        worker.users = users
+        if not self._history.has(at_ms):
             for other in self._workers.values():
                 if at_ms - other.heard_ms > HEARD_MS:
                     other.users = 0
             self._users = sum(other.users for other in self._workers.values())
-        self.history.note_users(at_ms, self._users, revision=self.revision)
+        self._history.note_users(at_ms, self._users, revision=self.revision)
 
-    def _withdraw(self, worker: Contribution) -> None:
+    def _contributed(
+        self, worker: Contribution, earlier: Callable[[], Iterable[report_pb2.Report]]
+    ) -> dict[int, Sums]:
+        """Returns what a worker contributed to the rows that are shown, by number, out of its reports."""
+        if worker.counts == Counts():
+            return {}
+        again, sums_by_row = Contribution(worker.key, worker.name), dict[int, Sums]()
+        for report in earlier():
+            if report.snapshot:
+                again, sums_by_row = Contribution(worker.key, worker.name), {}
+            self._learn(again, report)
+            for message in report.slices:
+                for theirs, sums in decode_slice(message).rows:
+                    row = self._series.row(again.dictionary.series[theirs])
+                    if row.key.kind == report_pb2.SERIES_KIND_REQUEST:
+                        again.counts.add(sums)
+                    if message.stats_epoch == self.epoch:
+                        sums_by_row.setdefault(row.id, Sums()).add(sums)
+        if again.counts != worker.counts:
+            raise UnknownContribution(
+                f"{worker.counts.requests} requests of {worker.name} count, {again.counts.requests} are known"
+            )
+        return sums_by_row
+
+    def _withdraw(self, worker: Contribution, contributed: Mapping[int, Sums]) -> None:
         """Takes back all that a worker contributed."""
-        others = [other for other in self._workers.values() if other is not worker]
-        for number, sums in worker.series.items():
-            row = self.series.row(number)
+        self.settle()
+        for number, sums in contributed.items():
+            row = self._series.row(number)
             row.sums.subtract(sums)
-            row.sums.set_extremes(other.series[number] for other in others if number in other.series)
             row.touch(self.revision)
             if row.key.kind == report_pb2.SERIES_KIND_REQUEST:
-                self.total.sums.subtract(sums)
-        self.total.sums.set_extremes(
-            row.sums for row in self.series if row.key.kind == report_pb2.SERIES_KIND_REQUEST
-        )
-        self.total.touch(self.revision)
-        self.errors.withdraw(worker.errors, worker=worker.key, revision=self.revision)
-        self.exceptions.withdraw(worker.exceptions, worker=worker.key, revision=self.revision)
+                self._total.sums.subtract(sums)
+        self._total.touch(self.revision)
+        self.errors.withdraw(worker=worker.key, revision=self.revision)
+        self.exceptions.withdraw(worker=worker.key, revision=self.revision)
         self.all_epochs.add(worker.counts, sign=-1)
-        worker.series, worker.errors, worker.exceptions, worker.counts = {}, {}, {}, Counts()
+        worker.counts = Counts()
 
 
-def _is_of_seconds(each: DecodedSlice, at_ms: int | None) -> bool:
+def _is_of_seconds(each: SliceColumns, at_ms: int | None) -> bool:
     """True when a slice says in which seconds its samples were; else it is a sum, or its clock is broken."""
     return each.width_ms <= MAX_DEALT_MS and (at_ms is None or each.start_ms <= at_ms + MAX_AHEAD_MS)
 
 
-def _by_second(each: DecodedSlice, sums: Sums) -> Iterable[tuple[int, int, int]]:
+def _by_second(start_ms: int, width_ms: int, requests: int, failures: int) -> Iterable[tuple[int, int, int]]:
     """Second, requests and failures for each second of a slice; a joined one is dealt evenly."""
-    second, parts = each.start_ms // SECOND_MS, max(1, each.width_ms // SECOND_MS)
+    second, parts = start_ms // SECOND_MS, max(1, width_ms // SECOND_MS)
     if parts == 1:
-        return ((second, sums.requests, sums.failures),)
+        return ((second, requests, failures),)
     seconds = range(second, second + parts)
-    return zip(seconds, dealt(sums.requests, parts), dealt(sums.failures, parts), strict=True)
+    return zip(seconds, dealt(requests, parts), dealt(failures, parts), strict=True)
 
 
-def _add_seconds(row: SeriesTotals, each: DecodedSlice, sums: Sums) -> None:
-    for second, requests, failures in _by_second(each, sums):
-        row.recent.add(second, requests, failures)
-        row.timeline.add(second, requests, failures)
+def _add_seconds(row: SeriesTotals, start_ms: int, width_ms: int, requests: int, failures: int) -> None:
+    for part in _by_second(start_ms, width_ms, requests, failures):
+        row.recent.add(*part)
+        row.timeline.add(*part)

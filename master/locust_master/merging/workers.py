@@ -1,8 +1,7 @@
 """What one worker contributed to a run, and what its numbers mean.
 
-Reports are deltas with numbers of the worker's own. A snapshot replaces all that the worker contributed, so
-that is kept beside the totals: sums by series for the epoch that is shown, counts for the whole run. One
-histogram cell takes about 60 bytes here; 100 workers with 50 names make some 100 MB.
+Reports are deltas with numbers of the worker's own. Of what it contributed only the number of requests is
+kept here; response times would take 100 kB and more a worker.
 
 Pure.
 """
@@ -15,7 +14,7 @@ from dataclasses import dataclass, field
 from locust_master.merging.errors import MalformedReport
 from locust_master.merging.seconds import RecentSeconds
 from locust_master.merging.series import Labels
-from locust_master.merging.sums import Counts, Sums
+from locust_master.merging.sums import Counts
 from locust_protocol.v1 import report_pb2
 
 OTHER_ID = 0
@@ -39,9 +38,6 @@ class Contribution:
     key: str
     name: str
     dictionary: Dictionary = field(default_factory=Dictionary)
-    series: dict[int, Sums] = field(default_factory=dict)
-    errors: dict[int, int] = field(default_factory=dict)
-    exceptions: dict[int, int] = field(default_factory=dict)
     counts: Counts = field(default_factory=Counts)
     recent: RecentSeconds = field(default_factory=RecentSeconds)
     reported_ms: int = 0

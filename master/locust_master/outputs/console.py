@@ -104,6 +104,9 @@ def remarks(report: FinalReport) -> list[str]:
         )
     lines += [f"Degraded: {plain(sentence)}" for sentence in report.losses]
     lines += [f"Generator-bound: {plain(sentence)}" for sentence in report.generator]
+    lines += [f"Resumed: {plain(sentence)}" for sentence in report.resumed]
+    if report.limited:
+        lines.append(f"Names: {plain(report.limited)}")
     return lines
 
 

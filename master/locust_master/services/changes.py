@@ -32,6 +32,8 @@ class Changes:
         self._tasks = tasks
         self._gate = CommandGate()
         self._under_way: dict[str, asyncio.Task[Outcome]] = {}
+        self._guarded = asyncio.Lock()
+        """One wish at a time of those made on a generation: of two made on the same one only one is right."""
 
     async def make(
         self, precondition: control_service_pb2.Precondition, act: Act
@@ -42,12 +44,7 @@ class Changes:
             return earlier
         if (first := self._under_way.get(precondition.request_id)) is not None:
             return replayed(await _wait_outcome(first))
-        run = self._cluster.run
-        self._gate.check_generation(
-            precondition,
-            generation=self._cluster.generation,
-            last_actor=run.last_actor if run else "",
-        )
+        self._check_generation(precondition)
         task = self._tasks.create_task(self._carry_out(precondition, act), name="change")
         self._under_way[precondition.request_id] = task
         task.add_done_callback(lambda _: self._under_way.pop(precondition.request_id, None))
@@ -60,9 +57,22 @@ class Changes:
             generation=self._cluster.generation, run_id=run.record.run_id if run else b""
         )
 
+    def _check_generation(self, precondition: control_service_pb2.Precondition) -> None:
+        run = self._cluster.run
+        self._gate.check_generation(
+            precondition,
+            generation=self._cluster.generation,
+            last_actor=run.last_actor if run else "",
+        )
+
     async def _carry_out(self, precondition: control_service_pb2.Precondition, act: Act) -> Outcome:
         try:
-            await act(precondition.actor)
+            if precondition.HasField("expected_generation"):
+                async with self._guarded:
+                    self._check_generation(precondition)
+                    await act(precondition.actor)
+            else:
+                await act(precondition.actor)
         except OperatorError as error:
             return error
         except Exception as error:  # nobody may be waiting any more, and the master must go on

@@ -22,6 +22,9 @@ from locust_protocol.v1 import master_service_pb2, master_service_pb2_grpc
 
 logger = logging.getLogger(__name__)
 
+MAX_CHUNKS = 4
+"""Chunks of bundles under way at one time, to all workers together: reports get through between them."""
+
 
 class MasterService(master_service_pb2_grpc.MasterServiceServicer):
     """What workers call."""
@@ -29,6 +32,7 @@ class MasterService(master_service_pb2_grpc.MasterServiceServicer):
     def __init__(self, cluster: Cluster, conductor: Conductor) -> None:
         self._cluster = cluster
         self._conductor = conductor
+        self._turns = asyncio.Semaphore(MAX_CHUNKS)
 
     @answers
     async def Register(self, request: master_service_pb2.RegisterRequest, context: Any) -> Any:
@@ -70,7 +74,8 @@ class MasterService(master_service_pb2_grpc.MasterServiceServicer):
         bundle = self._bundle(request.digest)
         yield master_service_pb2.FetchBundleResponse(manifest=bundle.manifest)
         for data in bundle.chunks(request.offset):
-            yield master_service_pb2.FetchBundleResponse(data=data)
+            async with self._turns:
+                yield master_service_pb2.FetchBundleResponse(data=data)
 
     @answers
     async def Goodbye(self, request: master_service_pb2.GoodbyeRequest, context: Any) -> Any:

@@ -9,13 +9,19 @@ from __future__ import annotations
 import logging
 import sqlite3
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from locust_master.merging.decoding import decode_slice
+from locust_master.merging.seconds import SECOND_MS
 from locust_master.merging.series import OTHER_ID, labels_of, series_key
 from locust_master.merging.totals import RunTotals
+from locust_master.store.fact_rows import read_users
+from locust_master.store.facts import SecondUsers
 from locust_master.store.run_dir import is_locked, owner_token, run_files
 from locust_master.store.schema import BeingMade, UnknownVersion, connect
+from locust_master.store.worker_reports import worker_reports
+from locust_protocol.limits import MAX_SERIES_NAMES
 from locust_protocol.v1 import control_service_pb2, report_pb2, snapshot_pb2
 
 logger = logging.getLogger(__name__)
@@ -38,13 +44,24 @@ def list_runs(run_dir: Path, limit: int) -> list[control_service_pb2.StoredRun]:
     return runs
 
 
-def load_totals(path: Path) -> RunTotals:
+def load_events(path: Path) -> list[snapshot_pb2.RunEvent]:
+    """Returns the events of a run in order. Raises as `load_totals`."""
+    with closing(connect(path, create=False)) as connection:
+        rows = connection.execute("SELECT event_id, at_ms, kind, text, actor FROM events ORDER BY event_id")
+        return [
+            snapshot_pb2.RunEvent(id=number, at_ms=at_ms, kind=kind, text=text, actor=actor)
+            for number, at_ms, kind, text, actor in rows
+        ]
+
+
+def load_totals(path: Path, *, max_series: int = 0) -> RunTotals:
     """Returns the totals of a run, exactly those of all reports that were committed, and its seconds.
 
-    Raises `sqlite3.Error`, `UnknownVersion` or `BeingMade` when the file cannot be read.
+    `max_series` is the limit that the run had, 0 the one that is built in. Raises `sqlite3.Error`,
+    `UnknownVersion` or `BeingMade` when the file cannot be read.
     """
     with closing(connect(path, create=False)) as connection:
-        totals = RunTotals()
+        totals = RunTotals(max_series=max_series or MAX_SERIES_NAMES)
         names = dict(connection.execute("SELECT worker_uid, name FROM workers"))
         totals.begin_epoch(_newest_epoch(connection))
         for uid, blob in connection.execute("SELECT worker_uid, report FROM contributions"):
@@ -55,7 +72,12 @@ def load_totals(path: Path) -> RunTotals:
         journal = connection.execute("SELECT worker_uid, report FROM journal ORDER BY worker_uid, sequence")
         for uid, blob in journal:
             report = report_pb2.Report.FromString(blob)
-            totals.apply(uid.hex(), names.get(uid, uid.hex()[:8]), report)
+            totals.apply(
+                uid.hex(),
+                names.get(uid, uid.hex()[:8]),
+                report,
+                earlier=partial(worker_reports, connection, uid, before=report.sequence),
+            )
         return totals
 
 
@@ -94,10 +116,22 @@ def _newest_epoch(connection: sqlite3.Connection) -> int:
 
 def _restore_seconds(connection: sqlite3.Connection, totals: RunTotals) -> None:
     numbers = _numbers(connection, totals)
+    # In order of time: a second is closed once there are enough younger ones.
+    users = read_users(connection)[::-1]
     rows = connection.execute("SELECT slice FROM seconds ORDER BY start_ms, width_ms, stats_epoch")
     for (blob,) in rows:
         decoded = decode_slice(report_pb2.Slice.FromString(blob))
+        while users and users[-1].second * SECOND_MS <= decoded.start_ms:
+            _note_users(totals, users.pop())
         totals.restore_seconds(decoded, numbers)
+    for each in reversed(users):
+        _note_users(totals, each)
+
+
+def _note_users(totals: RunTotals, each: SecondUsers) -> None:
+    at_ms = each.second * SECOND_MS
+    totals.history.note_users(at_ms, each.users, revision=totals.revision)
+    totals.history.note_planned(at_ms, each.planned_users, revision=totals.revision)
 
 
 def _numbers(connection: sqlite3.Connection, totals: RunTotals) -> dict[int, int]:

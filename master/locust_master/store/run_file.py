@@ -11,20 +11,28 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from locust_master.merging.history import MAX_DEALT_MS
-from locust_master.merging.series import SeriesTable
+from locust_master.merging.series import SeriesTable, labels_of, series_key
 from locust_master.run import RunRecord
+from locust_master.store.fact_rows import write_facts
+from locust_master.store.facts import Facts, Written
 from locust_master.store.folding import SecondsFold, SliceContent, SliceId, WorkerFold, write_slice
 from locust_master.store.schema import connect
+from locust_master.store.worker_reports import worker_reports
 from locust_protocol.v1 import assignment_pb2, control_service_pb2, report_pb2, snapshot_pb2
+
+MAX_FOLDED_AT_END = 2_000
+"""Reports in the journal up to which the end of a run folds them; a few seconds. What is not folded counts
+all the same, it is only longer to read."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredReport:
-    """A report as it came."""
+    """A report as it came, at a run time in milliseconds."""
 
     worker_uid: bytes
     sequence: int
     payload: bytes
+    at_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,39 +46,74 @@ class Ending:
 
 
 class RunFile:
-    """Writes one run. `path` must not exist yet."""
+    """Writes one run; `create` makes the file, `reopen` goes on with one whose master died."""
 
-    def __init__(self, path: Path, record: RunRecord, *, owner: str) -> None:
-        self._connection = connect(path, create=True)
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
         self._series = SeriesTable()
         self._seconds = SecondsFold(self._series)
         self._known_series = 0
-        with self._transaction():
-            self._insert_run(record, owner)
+        self.has_unfolded = False
+        """True when the last fold left reports in the journal."""
 
-    def write(self, reports: Sequence[StoredReport], events: Sequence[snapshot_pb2.RunEvent]) -> None:
-        """Writes reports and events."""
+    @classmethod
+    def create(cls, path: Path, record: RunRecord, *, owner: str) -> RunFile:
+        """Makes the file of a run; `path` must not exist yet."""
+        file = cls(connect(path, create=True))
+        with file._transaction():
+            file._insert_run(record, owner)
+        return file
+
+    @classmethod
+    def reopen(cls, path: Path, *, owner: str) -> RunFile:
+        """Opens the file of a run that goes on, or is to be closed, and makes it `owner`'s."""
+        file = cls(connect(path, create=False))
+        file._restore_series()
+        with file._transaction():
+            file._connection.execute("UPDATE run SET owner = ?", (owner,))
+        return file
+
+    def write(
+        self,
+        reports: Sequence[StoredReport],
+        events: Sequence[snapshot_pb2.RunEvent],
+        facts: Sequence[Facts] = (),
+        *,
+        written: Written | None = None,
+    ) -> None:
+        """Writes reports, events and facts; `written` is this moment, and goes with facts."""
         with self._transaction():
             self._connection.executemany(
-                "INSERT OR REPLACE INTO journal VALUES (?, ?, ?)",
-                [(report.worker_uid, report.sequence, report.payload) for report in reports],
+                "INSERT OR REPLACE INTO journal (worker_uid, sequence, report, at_ms) VALUES (?, ?, ?, ?)",
+                [(each.worker_uid, each.sequence, each.payload, each.at_ms) for each in reports],
             )
             self._connection.executemany(
                 "INSERT OR REPLACE INTO events VALUES (?, ?, ?, ?, ?)",
                 [(event.id, event.at_ms, event.kind, event.text, event.actor) for event in events],
             )
+            if written is not None:
+                for each in facts:
+                    write_facts(self._connection, each, written)
 
-    def fold(self) -> None:
-        """Folds the journal into contributions and seconds; what is read back stays the same."""
-        uids = [uid for (uid,) in self._connection.execute("SELECT DISTINCT worker_uid FROM journal")]
+    def reports_of(self, worker_uid: bytes) -> list[report_pb2.Report]:
+        """Returns all that is written of a worker, in order."""
+        return list(worker_reports(self._connection, worker_uid))
+
+    def fold(self, *, max_reports: int | None = None) -> None:
+        """Folds the journal into contributions and seconds; what is read back stays the same.
+
+        With `max_reports` only workers that have about so many together, those with the longest journals.
+        """
+        uids = self._longest_journals(max_reports)
         folded = [(uid, self._folded(uid)) for uid in uids]
         slices = self._with_stored(self._seconds.take())
         new_series = self._new_series()
         with self._transaction():
             for uid, report in folded:
                 self._connection.execute(
-                    "INSERT OR REPLACE INTO contributions VALUES (?, ?, ?)",
-                    (uid, report.sequence, report.SerializeToString()),
+                    "INSERT OR REPLACE INTO contributions (worker_uid, sequence, report, at_ms) "
+                    "SELECT ?, ?, ?, MAX(at_ms) FROM journal WHERE worker_uid = ?",
+                    (uid, report.sequence, report.SerializeToString(), uid),
                 )
                 self._connection.execute(
                     "DELETE FROM journal WHERE worker_uid = ? AND sequence <= ?", (uid, report.sequence)
@@ -81,8 +124,10 @@ class RunFile:
             )
 
     def finish(self, ending: Ending) -> None:
-        """Folds what is left and writes how the run ended."""
-        self.fold()
+        """Writes how the run ended; folds the journal, unless that would keep everybody waiting."""
+        (reports,) = self._connection.execute("SELECT COUNT(*) FROM journal").fetchone()
+        if reports <= MAX_FOLDED_AT_END:
+            self.fold()
         with self._transaction():
             self._connection.executemany(
                 "INSERT OR REPLACE INTO workers VALUES (?, ?)", list(ending.worker_names.items())
@@ -119,7 +164,8 @@ class RunFile:
             load_shape=record.load_shape,
         )
         self._connection.execute(
-            "INSERT INTO run VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
+            "INSERT INTO run (one, run_id, owner, outcome, started_wall_ms, summary, options, settings,"
+            " bundle_digest, defaults) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 record.run_id,
                 owner,
@@ -129,8 +175,36 @@ class RunFile:
                 options.to_message().SerializeToString(),
                 settings.SerializeToString(),
                 record.bundle.digest,
+                record.defaults.to_message().SerializeToString(),
             ),
         )
+
+    def _restore_series(self) -> None:
+        """Gives series the numbers that they have in the file: folds go on with them."""
+        rows = self._connection.execute("SELECT series_id, definition FROM series ORDER BY series_id")
+        for number, blob in rows:
+            definition = report_pb2.SeriesDefinition.FromString(blob)
+            parent_id = definition.parent_id if definition.HasField("parent_id") else None
+            key = series_key(definition, labels=labels_of(definition), parent_id=parent_id)
+            assert self._series.number(key) == number, "numbers are given in order, without gaps"
+            self._known_series = number
+        for uid, blob in self._connection.execute("SELECT worker_uid, report FROM contributions"):
+            self._seconds.learn(uid, report_pb2.Report.FromString(blob).series)
+
+    def _longest_journals(self, max_reports: int | None) -> list[bytes]:
+        """Returns workers whose journals have `max_reports` together, all for None; notes what is left."""
+        rows = self._connection.execute(
+            "SELECT worker_uid, COUNT(*) AS reports FROM journal GROUP BY worker_uid ORDER BY reports DESC"
+        ).fetchall()
+        chosen: list[bytes] = []
+        room = max_reports if max_reports is not None else sum(reports for _, reports in rows)
+        for uid, reports in rows:
+            if room <= 0:
+                break
+            chosen.append(uid)
+            room -= reports
+        self.has_unfolded = len(chosen) < len(rows)
+        return chosen
 
     def _folded(self, worker_uid: bytes) -> report_pb2.Report:
         """Returns all that a worker contributed; hands its slices to the seconds on the way."""

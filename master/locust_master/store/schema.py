@@ -7,6 +7,9 @@ together are always exactly what was acknowledged.
 
 Write-ahead log, synchronous=NORMAL: a committed report survives the end of the process, SIGKILL too; a power
 loss may cost the last second.
+
+What a master needs to take the run up again stands beside: `progress` is written every second, so its age is
+how long the master has been away; `plan`, `members` and `losses` whenever they change.
 """
 
 from __future__ import annotations
@@ -74,13 +77,70 @@ CREATE TABLE events (
 """
 
 
+_VERSION_2 = """
+ALTER TABLE run ADD COLUMN defaults BLOB;                             -- RunOptions of the command line
+ALTER TABLE journal ADD COLUMN at_ms INTEGER NOT NULL DEFAULT 0;      -- run time at which it came
+ALTER TABLE contributions ADD COLUMN at_ms INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE progress (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    written_wall_ms INTEGER NOT NULL,
+    written_ns INTEGER NOT NULL,       -- monotonic clock of the machine's boot `boot_id`, as start_ns
+    boot_id TEXT NOT NULL,             -- empty: the machine does not say
+    start_ns INTEGER NOT NULL,         -- run time zero
+    generation INTEGER NOT NULL,
+    session_id INTEGER NOT NULL,       -- highest that was given to a worker
+    state TEXT NOT NULL,               -- RunState
+    stats_epoch INTEGER NOT NULL,
+    deadline_us INTEGER,
+    stop_timeout_ms INTEGER NOT NULL,
+    stop_requested_us INTEGER,
+    last_actor TEXT NOT NULL
+);
+CREATE TABLE plan (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    basis TEXT NOT NULL                -- PlanBasis as JSON, see plan_text
+);
+CREATE TABLE members (
+    worker_uid BLOB PRIMARY KEY,
+    place INTEGER NOT NULL,            -- order in which they joined
+    is_live INTEGER NOT NULL,          -- 0: lost, and may come back
+    name TEXT NOT NULL,
+    address TEXT NOT NULL,
+    runner_indices TEXT NOT NULL,      -- with spaces between
+    request BLOB NOT NULL              -- RegisterRequest without progress, token and manifest
+) WITHOUT ROWID;
+CREATE TABLE losses (
+    loss_id INTEGER PRIMARY KEY,
+    worker TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    missing_ms INTEGER NOT NULL,
+    kind TEXT NOT NULL,                -- LossKind
+    until_ms INTEGER
+);
+CREATE TABLE second_users (
+    second INTEGER PRIMARY KEY,
+    users INTEGER NOT NULL,
+    planned_users INTEGER NOT NULL
+);
+"""
+
+
 def _create(connection: sqlite3.Connection) -> None:
-    for statement in _VERSION_1.split(";\n"):
+    _execute_all(connection, _VERSION_1)
+
+
+def _add_progress(connection: sqlite3.Connection) -> None:
+    _execute_all(connection, _VERSION_2)
+
+
+def _execute_all(connection: sqlite3.Connection, script: str) -> None:
+    lines = (line.partition("--")[0].rstrip() for line in script.splitlines())
+    for statement in "\n".join(lines).split(";"):
         if statement.strip():
             connection.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_create,)
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_create, _add_progress)
 """Step i brings a file from version i to version i + 1; version 0 is an empty file."""
 
 VERSION = len(MIGRATIONS)

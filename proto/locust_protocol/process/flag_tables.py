@@ -67,6 +67,14 @@ WORKER_FLAGS = (
         metavar="TIME",
     ),
     Flag(
+        ("--kill-stalled-after",),
+        "Kill a runner that user code has blocked for this long; left out, it is never killed.",
+        RUNNERS,
+        env="LOCUST_KILL_STALLED_AFTER",
+        parse=timespan,
+        metavar="TIME",
+    ),
+    Flag(
         ("--processes",),
         "Number of runners; -1 is one per usable core.",
         RUNNERS,

@@ -69,6 +69,17 @@ def timespan_of_at_least(low_s: float) -> Callable[[str], float]:
     return parse
 
 
+def stages(text: str) -> tuple[tuple[float, int], ...]:
+    """Stages as (seconds, users), from a text like "60s:100,5m:100,30s:0"."""
+    found = []
+    for part in text.split(","):
+        duration, colon, users = part.strip().rpartition(":")
+        if not colon:
+            raise ArgumentTypeError(f"stage '{part.strip()}' is not TIME:USERS, such as 60s:100")
+        found.append((timespan(duration), whole_number_between(0)(users)))
+    return tuple(found)
+
+
 def process_count(text: str) -> int:
     """-1 for one process per usable core, or a number from 1."""
     number = whole_number(text)

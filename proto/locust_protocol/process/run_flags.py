@@ -6,10 +6,13 @@ Locust has the flag, as scripts, container images and locustfiles rely on them.
 
 from __future__ import annotations
 
+from locust_protocol.limits import MAX_SERIES_NAMES, MAX_SERIES_NAMES_LIMIT
 from locust_protocol.process.cluster_flags import CLUSTER_FLAGS
 from locust_protocol.process.flag_values import (
     number_above_zero,
+    stages,
     timespan,
+    timespan_of_at_least,
     whole_number,
     whole_number_between,
 )
@@ -68,6 +71,45 @@ _TEST_FLAGS = (
         env="LOCUST_RUN_TIME",
         parse=timespan,
         metavar="TIME",
+    ),
+    Flag(
+        ("--stages",),
+        "Users over time without a load shape: TIME:USERS for each stage, linear in between, such as "
+        "60s:100,5m:100,30s:0; the test ends after the last.",
+        TEST,
+        env="LOCUST_STAGES",
+        parse=stages,
+        metavar="STAGES",
+    ),
+    Flag(
+        ("--step-load",),
+        "Raise the users in steps: --step-users more every --step-time, up to --users.",
+        TEST,
+        FlagKind.SWITCH,
+        env="LOCUST_STEP_LOAD",
+    ),
+    Flag(
+        ("--step-users",),
+        "Users that each step adds, at the spawn rate.",
+        TEST,
+        env="LOCUST_STEP_USERS",
+        parse=whole_number_between(1),
+        metavar="N",
+    ),
+    Flag(
+        ("--step-time",),
+        "Time from one step to the next, such as 300s, 20m.",
+        TEST,
+        env="LOCUST_STEP_TIME",
+        parse=timespan_of_at_least(0.001),
+        metavar="TIME",
+    ),
+    Flag(
+        ("--load-shape",),
+        "Load shape class of the locustfile to follow; none for no one. Without it, the first.",
+        TEST,
+        env="LOCUST_LOAD_SHAPE",
+        metavar="CLASS",
     ),
     Flag(
         ("--equal-weights",),
@@ -188,12 +230,31 @@ _RESULT_FLAGS = (
         env="LOCUST_JSON",
     ),
     Flag(
+        ("--max-names",),
+        "Request names to tell apart; requests of further ones count as (other).",
+        RESULTS,
+        env="LOCUST_MAX_NAMES",
+        parse=whole_number_between(1, MAX_SERIES_NAMES_LIMIT),
+        default=MAX_SERIES_NAMES,
+        metavar="N",
+    ),
+    Flag(
         ("--run-dir",),
         "Folder for the run store, one file per run.",
         RESULTS,
         env="LOCUST_RUN_DIR",
         default="./.locust-runs",
         metavar="DIR",
+    ),
+    Flag(
+        ("--resume-within",),
+        "Take a test up again whose master died, when it is started again within this time with the same "
+        "command line; 0 never does.",
+        RESULTS,
+        env="LOCUST_RESUME_WITHIN",
+        parse=timespan,
+        default=60,
+        metavar="TIME",
     ),
     Flag(("--profile",), "Label of the run.", RESULTS, env="LOCUST_PROFILE", metavar="TEXT"),
 )

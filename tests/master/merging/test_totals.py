@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from locust_master.merging.errors import MalformedReport
+from locust_master.merging.errors import MalformedReport, UnknownContribution
 from locust_master.merging.totals import RunTotals
 from locust_protocol.limits import MAX_ERROR_KINDS, OTHER_ERRORS, OTHER_NAME
 from locust_protocol.v1 import report_pb2
@@ -102,8 +102,9 @@ def test_watermark_is_the_second_before_the_slowest_live_worker() -> None:
     slow.flush(totals, at_ms=7_300)
     assert totals.complete_until_ms([fast.key, slow.key]) == 4_000
     assert totals.complete_until_ms([fast.key]) == 7_000
+    slow.flush(totals, at_ms=8_300)
     slow.flush(totals, at_ms=9_300)
-    assert totals.complete_until_ms([slow.key]) == 8_000
+    assert totals.complete_until_ms([slow.key]) == 7_000
     slow.flush(totals, at_ms=9_400, final=True)
     assert totals.complete_until_ms([fast.key, slow.key]) == 7_000
     fast.flush(totals, at_ms=9_500, final=True)
@@ -198,3 +199,18 @@ def test_malformed_report_is_refused_and_changes_nothing(name: str, snapshot: bo
     assert (totals.revision, names(totals), totals.all_epochs.requests, dict(totals.worker_names)) == before
     totals.apply(bad.key, bad.name, report)
     assert names(totals) == {"/good": 1, "/bad": 3}
+
+
+def test_snapshot_of_a_worker_whose_contribution_is_not_known_changes_nothing() -> None:
+    """It would count twice what the worker reported before."""
+    totals, agent = RunTotals(), Agent(1)
+    agent.record(1_000)
+    agent.flush(totals)
+    agent.record(2_000)
+    agent.reports()
+    (snapshot,) = agent.snapshot()
+    with pytest.raises(UnknownContribution):
+        totals.apply(agent.key, agent.name, snapshot)
+    assert totals.total.sums.requests == 1
+    totals.apply(agent.key, agent.name, snapshot, earlier=lambda: agent.counted)
+    assert totals.total.sums.requests == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -42,8 +43,11 @@ def make_reports(seed: int) -> list[tuple[Agent, report_pb2.Report]]:
 
 def applied(sent: list[tuple[Agent, report_pb2.Report]]) -> RunTotals:
     totals = RunTotals()
+    counted: dict[str, list[report_pb2.Report]] = {}
     for agent, report in sent:
-        totals.apply(agent.key, agent.name, report)
+        before = counted.setdefault(agent.key, [])
+        totals.apply(agent.key, agent.name, report, earlier=partial(list, before))
+        before.append(report)
     return totals
 
 

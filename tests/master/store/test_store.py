@@ -147,7 +147,7 @@ async def test_a_full_disk_in_the_middle_ends_no_run(tmp_path: Path, monkeypatch
     agent.record(1_000)
     await store(run, writer, agent, agent.reports())
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
     monkeypatch.setattr(writer_module.RunFile, "write", fail)

@@ -64,18 +64,25 @@ class ClusterView:
         self._stats = stats
         self._port = port
         self._run_id = b""
+        self._shown_run = RunSummary()
 
-    def begin(self, run_id: bytes) -> None:
-        """A run begins: what was shown is about an earlier one, and snapshots of that are too old."""
+    def begin(self, run_id: bytes) -> float:
+        """A run begins: what was shown is about an earlier one, and snapshots of that are too old.
+
+        Returns how many seconds it goes on already: the master may have taken it up again.
+        """
+        elapsed_s = self._shown_run.elapsed_ms / 1000 if self._shown_run.run_id == run_id else 0.0
         self._run_id = run_id
         self._stats.clear_all()
         self._runner.exceptions = {}
         self._runner.final_user_classes_count = {}
         self._runner.spawning_completed = False
         self._runner.state = STATE_SPAWNING
+        return elapsed_s
 
     def show(self, snapshot: Snapshot) -> None:
         """Show a snapshot."""
+        self._shown_run = snapshot.run
         self._show_workers(snapshot.workers)
         if self._run_id and snapshot.run.run_id != self._run_id:
             return

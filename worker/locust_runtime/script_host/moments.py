@@ -97,7 +97,7 @@ class Moments:
         environment, runner = self._environment, self._runner
         self._ticker.stop()
         self._apply(phase.settings)
-        self._view.begin(phase.run_id)
+        elapsed_s = self._view.begin(phase.run_id)
         runner.target_user_count = phase.users
         runner.spawn_rate = phase.spawn_rate
         environment.shape_class = (environment.available_shape_classes or {}).get(phase.load_shape)
@@ -108,7 +108,7 @@ class Moments:
         errors = self.listeners.call(environment.events.test_start, environment=environment)
         if environment.shape_class is not None:
             environment.shape_class.runner = runner
-            self._ticker.start(environment.shape_class)
+            self._ticker.start(environment.shape_class, elapsed_s=elapsed_s)
         elif phase.load_shape:
             errors.append(f"the locustfile has no load shape {phase.load_shape!r}")
         return errors

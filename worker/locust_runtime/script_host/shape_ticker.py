@@ -36,10 +36,11 @@ class ShapeTicker:
         self._file = file
         self._greenlet: Greenlet[..., Any] | None = None
 
-    def start(self, shape: LoadTestShape) -> None:
-        """Tick this shape from now on; the first tick comes at once."""
+    def start(self, shape: LoadTestShape, *, elapsed_s: float = 0.0) -> None:
+        """Tick this shape from now on, at once for the first time; its run began `elapsed_s` ago."""
         self.stop()
         shape.reset_time()
+        shape.start_time -= elapsed_s
         self._greenlet = gevent.spawn(self._tick_for_ever, shape)
 
     def stop(self) -> None:

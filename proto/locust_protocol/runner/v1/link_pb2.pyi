@@ -333,18 +333,26 @@ class Ping(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ID_FIELD_NUMBER: _builtins.int
+    LEASE_LEFT_MS_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     """Echoed in Pong."""
+    lease_left_ms: _builtins.int
+    """Milliseconds that the agent's lease lasts if its master acknowledges nothing more. A runner that hears no
+    later ping ends its users then. Absent: the agent has no lease.
+    """
     def __init__(
         self,
         *,
         id: _builtins.int = ...,
+        lease_left_ms: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_lease_left_ms", b"_lease_left_ms", "lease_left_ms", b"lease_left_ms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_lease_left_ms", b"_lease_left_ms", "id", b"id", "lease_left_ms", b"lease_left_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__lease_left_ms: _TypeAlias = _typing.Literal["lease_left_ms"]  # noqa: Y015
+    _WhichOneofArgType__lease_left_ms: _TypeAlias = _typing.Literal["_lease_left_ms", b"_lease_left_ms"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__lease_left_ms) -> _WhichOneofReturnType__lease_left_ms | None: ...
 
 Global___Ping: _TypeAlias = Ping  # noqa: Y015
 
@@ -594,8 +602,14 @@ class Loaded(_message.Message):
 
     MANIFEST_FIELD_NUMBER: _builtins.int
     PID_FIELD_NUMBER: _builtins.int
+    TRACE_SIGNAL_FIELD_NUMBER: _builtins.int
+    TRACE_DESCRIPTOR_FIELD_NUMBER: _builtins.int
     pid: _builtins.int
     """Process id."""
+    trace_signal: _builtins.int
+    """Signal that makes the runner write its stack down even while C code holds the interpreter; 0: there is none."""
+    trace_descriptor: _builtins.int
+    """The runner's descriptor that the stack is written to."""
     @_builtins.property
     def manifest(self) -> _manifest_pb2.Manifest:
         """What it offers."""
@@ -605,10 +619,12 @@ class Loaded(_message.Message):
         *,
         manifest: _manifest_pb2.Manifest | None = ...,
         pid: _builtins.int = ...,
+        trace_signal: _builtins.int = ...,
+        trace_descriptor: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["manifest", b"manifest"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["manifest", b"manifest", "pid", b"pid"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["manifest", b"manifest", "pid", b"pid", "trace_descriptor", b"trace_descriptor", "trace_signal", b"trace_signal"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,56 @@
+"""Simulated workers as a process: `python -m benchmarks.simulated_workers.fleet --port 5557 --workers 300`.
+
+It prints its tally as one JSON line for every line that it reads, and ends with its standard input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from contextlib import suppress
+from dataclasses import asdict
+
+import grpc.aio
+
+from benchmarks.simulated_workers.samples import Load, prepared_slices
+from benchmarks.simulated_workers.worker import SimulatedWorker, Tally
+
+
+async def live(options: argparse.Namespace) -> None:
+    """Runs the workers until standard input ends."""
+    load, tally = Load(options.series, options.samples_per_s), Tally()
+    slices = prepared_slices(load)
+    target = f"127.0.0.1:{options.port}"
+    workers = [
+        SimulatedWorker(number, target, load=load, slices=slices, tally=tally)
+        for number in range(1, options.workers + 1)
+    ]
+    for worker in workers:
+        worker.fetches_bundles = options.fetch_bundle
+    tasks = [asyncio.create_task(worker.live()) for worker in workers]
+    while await asyncio.to_thread(sys.stdin.readline):
+        print(json.dumps(asdict(tally)), flush=True)
+        for task in tasks:
+            if task.done():
+                task.result()
+    for task in tasks:
+        task.cancel()
+    for worker in workers:
+        with suppress(grpc.aio.AioRpcError):
+            await worker.goodbye()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="benchmarks.simulated_workers.fleet")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--workers", type=int, required=True)
+    parser.add_argument("--series", type=int, default=Load().series)
+    parser.add_argument("--samples-per-s", type=int, default=Load().samples_per_s)
+    parser.add_argument("--fetch-bundle", action="store_true", help="fetch the bundle, as agents do")
+    asyncio.run(live(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    main()
