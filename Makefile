@@ -9,7 +9,7 @@ READY := .venv/.ready
 SOURCES := proto master worker tui tests examples benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast lint format proto proto-check bench bench-quick chaos clean
+.PHONY: help run test test-fast lint format proto proto-check bench bench-quick chaos network clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ bench-quick: $(READY) ## The same in under 2 minutes
 
 chaos: $(READY) ## Break everything under load for 9 minutes and compare with the target's count
 	$(BIN)/python -m tests.chaos
+
+network: $(READY) ## Cut, slow and flood networks for longer, on hosts of their own (needs root)
+	SLOW_TESTS=1 $(BIN)/python -m pytest tests/network -o timeout=300
 
 clean: ## Remove what make made
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

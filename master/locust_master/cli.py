@@ -22,6 +22,7 @@ from locust_protocol.process.command_line import parse_flags, parse_known_flags
 from locust_protocol.process.errors import OperatorError, UsageError, first_error
 from locust_protocol.process.flag_tables import first_look_parser, run_parser, runner_parser
 from locust_protocol.process.logs import Role, configure_logging
+from locust_protocol.process.open_files_limit import raise_descriptor_limit
 from locust_protocol.process.run_command import run_command
 from locust_protocol.runner.v1 import link_pb2
 
@@ -53,6 +54,7 @@ def run(arguments: Sequence[str]) -> int:
         if not first.help:
             raise
         return _print_core_help(str(error))
+    raise_descriptor_limit()  # a worker holds a connection
     try:
         return asyncio.run(_run(FirstLook(bundle, list(arguments), bool(first.help))))
     except* OperatorError as group:

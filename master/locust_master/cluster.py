@@ -15,10 +15,18 @@ from dataclasses import replace
 from locust_master.admission import SessionTerms, admission, check_registration, session_settings
 from locust_master.assignments import Offer, assignment_pause_s, make_assignment
 from locust_master.lifecycle import RunState, RunTrigger
-from locust_master.losses import Loss, LossKind, WorkerLossPolicy, missing_ms
+from locust_master.loss_notes import (
+    note_end,
+    note_last_report_missing,
+    note_no_worker,
+    note_worker_lost,
+    note_worker_there,
+)
+from locust_master.losses import WorkerLossPolicy
 from locust_master.mailbox import Mailbox
 from locust_master.mailboxes import Mailboxes
 from locust_master.membership import Member, Membership
+from locust_master.newcomers import Newcomers
 from locust_master.oversubscription import OversubscriptionWatch, host_of, oversubscribed_hosts
 from locust_master.planning.goal import Goal
 from locust_master.refusals import Refused
@@ -27,7 +35,6 @@ from locust_master.reports import ReportDesk, ReportSink
 from locust_master.revision import Revision
 from locust_master.run import NOBODY, Run
 from locust_master.run_watch import Happening, happening_of, owing
-from locust_protocol.limits import RUNNER_FLUSH_INTERVAL_S, SUSPECT_AFTER_S
 from locust_protocol.v1 import (
     assignment_pb2,
     bundle_pb2,
@@ -62,7 +69,7 @@ class Cluster:
         self._sink = sink
         self._pace = ReportPace(shortest_s=report_interval_s, lease_ttl_s=lease_ttl_s)
         self._runners = 0
-        self._joined_ns: int | None = None
+        self._newcomers = Newcomers()
         self._mailboxes = Mailboxes()
         self._reports = ReportDesk(self._mailboxes, sink)
         self._oversubscription = OversubscriptionWatch()
@@ -98,10 +105,9 @@ class Cluster:
         elif previous is not None and previous.is_awaited:
             logger.info("worker is back worker=%s address=%s", member.name, address)
             self._sink.worker_connected(member)
-        if is_new and self._may_move_users(member):
-            # Who gives users away must have been heard first: one that is cut off would run them on.
-            self._joined_ns = now_ns
-            self._send_assignment(member)
+        if is_new and self.run is not None and self.run.lifecycle.is_active and not self._is_kept(member):
+            self.assign_all()
+            self._newcomers.add(member, generation=self.generation, now_s=now_ns / 1e9)
         elif is_new or not self._runs_its_share(request):
             # Whatever it ran before, it runs nothing now: its users come at the spawn rate, as all others.
             self._members_changed(now_ns, idle=frozenset({member.key}))
@@ -126,25 +132,11 @@ class Cluster:
             "worker joined worker=%s runners=%d address=%s", member.name, member.runners, member.address
         )
         if self.run is not None and self.run.stopped_us is None:
-            at_ms = self.run.now_us(now_ns) // 1_000
-            if returns:  # another process of the same name brings nothing of what was lost
-                self.run.settle_losses(member.name, LossKind.WORKER, at_ms=at_ms)
-            self.run.settle_losses("", LossKind.NO_WORKER, at_ms=at_ms)
+            note_worker_there(self.run, member, now_ns, returns=returns)
         self._sink.worker_connected(member)
 
-    def _may_move_users(self, joined: Member) -> bool:
-        """True when others have users that the worker that joined is to take over."""
-        run = self.run
-        if run is None or not run.lifecycle.is_active or joined.key in run.plan.by_worker:
-            return False
-        return any(member.is_live and member is not joined for member in self._with_share(run))
-
-    def _deal_to_joined(self, now_ns: int) -> None:
-        """Gives workers that joined their share once all others were heard since."""
-        if self._joined_ns is not None and all(
-            member.heard_s > self._joined_ns / 1e9 for member in self.membership.live()
-        ):
-            self._members_changed(now_ns)
+    def _is_kept(self, member: Member) -> bool:
+        return self.run is not None and member.key in self.run.plan.by_worker
 
     def _runs_its_share(self, request: master_service_pb2.RegisterRequest) -> bool:
         """False when a run wants users and the worker says that it ended them, or never had any."""
@@ -157,9 +149,7 @@ class Cluster:
         """A worker leaves by itself: its share moves at once."""
         run = self.run
         if run is not None and run.stopped_us is None and run.ledger.owes(member.uid):
-            logger.warning("worker left without its last report worker=%s", member.name)
-            lost_ms = self._missing_ms(member, now_ns)
-            run.losses.append(Loss(member.name, run.now_us(now_ns) // 1_000, lost_ms, LossKind.LAST_REPORT))
+            note_last_report_missing(run, member, now_ns)
         self.membership.leave(member, now_ns / 1e9)
         self._mailboxes.close(member)
         logger.info("worker left worker=%s reason=%s", member.name, reason)
@@ -201,12 +191,12 @@ class Cluster:
         return [sentences[host]] if host in sentences else []
 
     def _members_changed(self, now_ns: int, *, idle: frozenset[str] = NOBODY) -> None:
-        run, self._joined_ns = self.run, None
+        run = self.run
         if run is not None and run.lifecycle.is_active:
             run.replan(self._with_share(run), at_us=run.now_us(now_ns), idle=idle)
             run.lifecycle.apply(RunTrigger.GOAL_MOVED)
             if not self.membership.live():
-                self._note_no_worker(run, run.now_us(now_ns) // 1_000)
+                note_no_worker(run, now_ns)
         self.assign_all()
 
     def _follow_pace(self) -> None:
@@ -219,18 +209,13 @@ class Cluster:
             member.suspect_after_s = self._pace.suspect_after_s
             self._mailboxes.put_settings(member, session_settings(interval_s))
 
-    def _note_no_worker(self, run: Run, at_ms: int) -> None:
-        if run.without_workers_since_ms is None:
-            logger.warning("no worker is left, so nothing generates load: start one, or stop the run")
-            run.losses.append(Loss("", at_ms, 0, LossKind.NO_WORKER))
-
     def _with_share(self, run: Run) -> list[Member]:
         """Members among whom the users are dealt: the live ones, and those whose share is kept for them."""
         if run.loss_terms.policy is not WorkerLossPolicy.KEEP:
-            return self.membership.live()
+            return self._newcomers.without(self.membership.live())
         return [
             member
-            for member in self.membership.all()
+            for member in self._newcomers.without(self.membership.all())
             if member.is_live or (not member.has_left and member.key in run.plan.by_worker)
         ]
 
@@ -273,6 +258,7 @@ class Cluster:
         run.lifecycle.apply(RunTrigger.START)
         for member in self.membership.live():
             member.revive()
+        self._newcomers.clear()
         run.replan(self.membership.live(), at_us=0)
         self.assign_all()
 
@@ -316,13 +302,10 @@ class Cluster:
     def end(self, now_ns: int) -> None:
         """The run is over; its numbers stay. A last report that did not come is a loss."""
         run = self._present_run()
-        at_us = run.now_us(now_ns)
         for member in owing(run, self.membership.live()):
-            logger.warning("the last report is missing worker=%s", member.name)
-            lost_ms = self._missing_ms(member, now_ns)
-            run.losses.append(Loss(member.name, at_us // 1_000, lost_ms, LossKind.LAST_REPORT))
-        run.settle_losses("", LossKind.NO_WORKER, at_ms=at_us // 1_000)
-        run.stopped_us = at_us
+            note_last_report_missing(run, member, now_ns)
+        note_end(run, now_ns)
+        run.stopped_us = run.now_us(now_ns)
         run.lifecycle.apply(RunTrigger.DRAINED)
         self.assign_all()
 
@@ -351,7 +334,8 @@ class Cluster:
         """Gives up silent workers and tells what the passing of time brought."""
         for member in self.membership.expire(now_ns / 1e9):
             self._lose(member, now_ns)
-        self._deal_to_joined(now_ns)
+        if self._newcomers.admit(self.membership.live()):
+            self._members_changed(now_ns)
         if self.run is None:
             return ()
         at_us = self.run.now_us(now_ns)
@@ -379,18 +363,8 @@ class Cluster:
         text = f"worker {member.name} lost after {silent_ms / 1000:.0f} s of silence; its share {what}"
         self._event(snapshot_pb2.RUN_EVENT_KIND_WORKER_LOST, text, now_ns)
         if self.run is not None and self.run.stopped_us is None:
-            lost_ms = self._missing_ms(member, now_ns)
-            self.run.losses.append(Loss(member.name, self.run.now_us(now_ns) // 1_000, lost_ms))
+            note_worker_lost(self.run, member, now_ns)
         self._members_changed(now_ns)
-
-    def _missing_ms(self, member: Member, now_ns: int) -> int:
-        begin_s = 0.0 if self.run is None else self.run.record.start_ns / 1e9
-        return missing_ms(
-            reported_s=max(member.reported_s, begin_s) - RUNNER_FLUSH_INTERVAL_S,
-            ended_s=member.stream_ended_s,
-            now_s=now_ns / 1e9,
-            died_within_s=SUSPECT_AFTER_S,
-        )
 
     def _event(self, kind: snapshot_pb2.RunEventKind.ValueType, text: str, now_ns: int) -> None:
         if self.run is not None and self.run.stopped_us is None:

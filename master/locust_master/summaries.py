@@ -74,7 +74,7 @@ def worker_summaries(cluster: Cluster, *, now_ns: int) -> Iterator[snapshot_pb2.
 
 
 def _worker_summary(member: Member, *, now_ns: int) -> snapshot_pb2.WorkerSummary:
-    return snapshot_pb2.WorkerSummary(
+    summary = snapshot_pb2.WorkerSummary(
         name=member.name,
         worker_uid=member.uid,
         state=member.state(now_ns / 1e9),
@@ -85,6 +85,12 @@ def _worker_summary(member: Member, *, now_ns: int) -> snapshot_pb2.WorkerSummar
         usable_cores=member.request.host.usable_cores,
         hostname=member.request.host.hostname,
     )
+    if not member.is_live:
+        # What it said last is over: its lease has ended its users.
+        del summary.status.users[:]
+        for runner in summary.status.runners:
+            runner.users = 0
+    return summary
 
 
 def warnings_now(cluster: Cluster, conductor: Conductor) -> list[snapshot_pb2.Warning]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from locust_master.lifecycle import RunState
+from locust_master.membership import Member
 from locust_master.planning.goal import ClassShare, Goal
 from locust_master.run import CHANGE_LEAD_US
 from locust_protocol.v1 import (
@@ -39,15 +40,23 @@ def test_run_that_begins_gives_everybody_a_share() -> None:
     assert fleet.cluster.state is RunState.SPAWNING
 
 
+def hear(fleet: Fleet, *members: Member) -> None:
+    """Members report that they follow what they were told, and the clock is looked at."""
+    run = fleet.cluster.run
+    assert run is not None
+    for member in members:
+        following = run.ledger.applied.get(member.uid, 0) + 1
+        fleet.tell(member, report(following, generation=fleet.cluster.generation))
+    fleet.cluster.tick(fleet.now_ns)
+
+
 def test_worker_that_joins_mid_run_gets_a_share() -> None:
     """The others give it away; nobody runs more than the goal in the end."""
     fleet, (first,) = started(1, users=10)
     fleet.seconds = 5
     second = fleet.join(registration(2))
     fleet.seconds = 6
-    for member in (first, second):
-        fleet.tell(member, report(1))
-    fleet.cluster.tick(fleet.now_ns)
+    hear(fleet, first, second)
     assert [goal_users(fleet.assignment(member)) for member in (first, second)] == [5, 5]
     assert event_kinds(fleet) == [snapshot_pb2.RUN_EVENT_KIND_WORKER_JOINED]
 
@@ -58,14 +67,24 @@ def test_worker_that_joins_waits_for_its_share_until_the_others_were_heard() -> 
     fleet.seconds = 5
     third = fleet.join(registration(3))
     fleet.seconds = 6
-    for member in (first, third):
-        fleet.tell(member, report(1))
-    fleet.cluster.tick(fleet.now_ns)
+    hear(fleet, first, third)
     told = fleet.assignment(third)
     assert (told.phase, goal_users(told)) == (assignment_pb2.PHASE_RUN, 0)
-    fleet.tell(silent, report(1))
-    fleet.cluster.tick(fleet.now_ns)
+    hear(fleet, silent)
     assert goal_users(fleet.assignment(third)) == 4
+
+
+def test_worker_that_joins_waits_for_its_share_until_it_has_loaded_the_locustfile() -> None:
+    """Else all users that fell due meanwhile would start at once."""
+    fleet, (first,) = started(1, users=12)
+    fleet.seconds = 5
+    second = fleet.join(registration(2))
+    fleet.seconds = 6
+    fleet.tell(second, report(1))
+    hear(fleet, first)
+    assert goal_users(fleet.assignment(second)) == 0
+    hear(fleet, second)
+    assert goal_users(fleet.assignment(second)) == 6
 
 
 def with_dead_runners(made: report_pb2.Report, *slots: int) -> report_pb2.Report:
@@ -122,7 +141,9 @@ def test_run_without_any_worker_waits_for_the_next_that_joins() -> None:
     fleet.seconds = 20
     fleet.cluster.tick(fleet.now_ns)
     assert fleet.cluster.state is RunState.SPAWNING
-    assert goal_users(fleet.assignment(fleet.join(registration(2)))) == 10
+    second = fleet.join(registration(2))
+    hear(fleet, second)
+    assert goal_users(fleet.assignment(second)) == 10
 
 
 def test_goodbye_moves_the_share_at_once_and_is_no_loss() -> None:

@@ -26,12 +26,15 @@ REACTION_S = 0.5
 COUNT_EVERY = 10
 """Looks between two counts of samples."""
 
-
 HEARS_AGAIN_S = 3.0
 """Seconds from the end of a hang until the worker has its newest assignment, if it must register for it."""
 
-LATE_S = 12.0
-"""Seconds after trouble for which samples may be late: a lease, keepalive, and what was held."""
+UNHEARD_PLAN_S = (-0.3, 1.3)
+"""From when until when, seconds around the beginning of a silence, plans are made that the silent worker does
+not hear although the master has heard it just before: a report interval, and the way of what is sent."""
+
+STALL_S = 6.0
+"""Seconds after a runner stood still for which its samples may be late: the watermark does not wait for it."""
 
 
 class LawBroken(AssertionError):
@@ -43,7 +46,16 @@ class _PlanInForce:
     """A plan, and until when it was the newest."""
 
     plan: PlacementPlan
+    since_s: float
     until_s: float = 0.0
+
+
+@dataclass
+class _Silence:
+    """From when until when a worker was out of touch."""
+
+    since_s: float
+    until_s: float
 
 
 class Laws:
@@ -52,8 +64,8 @@ class Laws:
     def __init__(self, world: World) -> None:
         self._world = world
         self._plans: deque[_PlanInForce] = deque()
-        self._out_of_touch_s: dict[bytes, float] = {}
-        self._stopped_s: dict[bytes, float] = {}
+        self._silences: dict[bytes, _Silence] = {}
+        self._stall_s: dict[bytes, float] = {}
         self._trouble_s = -1e9
         self._looks = 0
         self.worst_overshoot = 0
@@ -80,22 +92,19 @@ class Laws:
         world = self._world
         now_s = world.loop.time()
         is_trouble = world.master.process.state is not ProcessState.ALIVE
-        is_trouble |= any(
-            worker.is_present and (not worker.is_in_touch or worker.process.state is ProcessState.FROZEN)
-            for worker in world.workers
-        )
+        for worker in world.workers:
+            if worker.is_present and (is_trouble or not worker.is_in_touch):
+                self._note_silence(worker, now_s)
+                is_trouble = True
+            if any(map(_is_frozen, worker.host.runners)):
+                self._stall_s[worker.uid] = now_s
         if is_trouble:
             self._trouble_s = now_s
-        for worker in world.workers:
-            if worker.is_present and not worker.is_in_touch:
-                self._out_of_touch_s[worker.uid] = now_s
-            if _is_stopped_agent(worker) or any(map(_is_frozen, worker.host.runners)):
-                self._stopped_s[worker.uid] = now_s
         run = world.master.run
         if run is None:
             return
         if not self._plans or self._plans[-1].plan is not run.plan:
-            self._plans.append(_PlanInForce(run.plan))
+            self._plans.append(_PlanInForce(run.plan, now_s))
         self._plans[-1].until_s = now_s if run.lifecycle.is_active else min(self._plans[-1].until_s, now_s)
         longest_s = world.settings.lease_ttl_s + LEASE_REASSIGN_GRACE_S + 2 * REACTION_S
         while len(self._plans) > 1 and self._plans[0].until_s < now_s - longest_s:
@@ -106,10 +115,12 @@ class Laws:
         """Seconds since everybody last was out of touch with somebody."""
         return self._world.loop.time() - self._trouble_s
 
-    def was_in_trouble(self, worker: WorkerLife) -> bool:
-        """True when something befell the worker or the master not long ago."""
-        stopped_s = self._stopped_s.get(worker.uid, -1e9)
-        return min(self.calm_s, self._world.loop.time() - stopped_s) < LATE_S
+    def _note_silence(self, worker: WorkerLife, now_s: float) -> None:
+        silence = self._silences.get(worker.uid)
+        if silence is None or now_s - silence.until_s > HEARS_AGAIN_S:
+            self._silences[worker.uid] = _Silence(now_s, now_s)
+        else:
+            silence.until_s = now_s
 
     def _users_are_not_more_than_planned(self) -> None:
         """Two workers never run the same share, over expiry, fencing and return."""
@@ -131,9 +142,10 @@ class Laws:
             self.fail(f"{running} users run, {planned} are planned: {shares}")
 
     def _unheard(self) -> int:
-        """Users that workers which do not hear run beyond what the newest plan leaves them.
+        """Users that run beyond the newest plan on workers that fell silent as they should have heard it.
 
-        They follow the plan that they know until their lease is over; who joins meanwhile begins at once.
+        The master moves users away only from workers that it has heard a moment ago; one that falls silent
+        just then runs them on until its lease is over.
         """
         world = self._world
         run = world.master.run
@@ -142,13 +154,20 @@ class Laws:
         planned = planned_placement(run.plan, (world.loop.now_ns - world.journal.start_ns) // 1_000)
         beyond = 0
         for worker in world.workers:
-            if world.loop.time() - self._out_of_touch_s.get(worker.uid, -1e9) < HEARS_AGAIN_S:
+            if self._has_not_heard_a_plan(worker):
                 beyond += max(0, worker.users - sum(planned.get(worker.uid.hex(), {}).values()))
         return beyond
 
+    def _has_not_heard_a_plan(self, worker: WorkerLife) -> bool:
+        silence = self._silences.get(worker.uid)
+        if silence is None or self._world.loop.time() - silence.until_s > HEARS_AGAIN_S:
+            return False
+        first_s, last_s = (silence.since_s + each for each in UNHEARD_PLAN_S)
+        return any(first_s <= plan.since_s <= last_s for plan in self._plans)
+
     def _stood_still(self, worker: WorkerLife) -> bool:
-        """An agent under SIGSTOP cannot end its runners' users; it does so when it goes on."""
-        return self._world.loop.time() - self._stopped_s.get(worker.uid, -1e9) < REACTION_S
+        """A runner under SIGSTOP cannot end its users; it does so when it goes on."""
+        return self._world.loop.time() - self._stall_s.get(worker.uid, -1e9) < REACTION_S
 
     @staticmethod
     def _most_users(plan: PlacementPlan, at_us: int, window_s: float) -> int:
@@ -205,16 +224,8 @@ class Laws:
                 self.fail(f"the watermark is at {until_ms} ms, but {self._about(sample.number)} is missing")
 
     def _may_be_late(self, sample: Sample) -> bool:
-        """Samples that the watermark does not wait for, as it is built.
-
-        Those of a worker that has not reported yet; and those of one that was out of touch or stood still: a
-        report without samples that comes late counts as news of the moment at which it comes.
-        """
-        run = self._world.master.run
-        assert run is not None
-        stopped_s = self._stopped_s.get(sample.worker, -1e9)
-        has_reported = sample.worker.hex() in run.totals.worker_names
-        return not has_reported or min(self.calm_s, self._world.loop.time() - stopped_s) < LATE_S
+        """The agent reports on while a runner of it stands still, and the watermark follows the agent."""
+        return self._world.loop.time() - self._stall_s.get(sample.worker, -1e9) < STALL_S
 
     def _run_ms(self, sample: Sample) -> int:
         return (sample.at_ns - self._world.journal.start_ns) // 1_000_000
@@ -280,8 +291,6 @@ class Laws:
         ]
         if not declared:
             self.fail(f"{about} … {self._about(missing[-1].number)}; losses {run.losses}")
-        if worker.was_in_trouble:
-            return  # reports that came late, or a cut before the death, hide how long it was silent
         missing_ms = (missing[-1].at_ns - missing[0].at_ns) // 1_000_000
         if missing_ms > max(loss.missing_ms for loss in declared):
             self.fail(f"{about} … {self._about(missing[-1].number)}; declared {declared}")
@@ -313,8 +322,3 @@ class Laws:
 
 def _is_frozen(runner: SimulatedRunner) -> bool:
     return runner.process.state is ProcessState.FROZEN
-
-
-def _is_stopped_agent(worker: WorkerLife) -> bool:
-    """An agent under SIGSTOP cannot end its runners' users, whatever its lease says."""
-    return worker.process.state is ProcessState.FROZEN

@@ -140,7 +140,6 @@ class Scenario:
     def _kill_agent(self) -> None:
         if (worker := self._some_worker()) is not None:
             self._world.note(f"kill agent {worker.name}")
-            worker.was_in_trouble = self._world.laws.was_in_trouble(worker)
             worker.kill()
 
     def _leave(self) -> None:

@@ -17,6 +17,7 @@ from locust_protocol.process.exit_codes import ExitCode
 from locust_protocol.runner.v1 import link_pb2
 from locust_protocol.schedule import Span, UserSchedule, next_due_us, wanted_users
 from locust_protocol.v1 import assignment_pb2, manifest_pb2, report_pb2, value_pb2
+from locust_runtime.run.lease import Lease
 from locust_runtime.run.recorder import RunRecorder
 from locust_runtime.run.report_window import ReportWindow
 from tests.simulation.truth import Truth
@@ -37,6 +38,9 @@ LINK_S = 0.0005
 """Seconds that a frame takes between an agent and its runner."""
 
 HEARTBEAT_S = 1.0
+
+LEASE_CHECK_S = 0.25
+"""Seconds between two looks at the lease."""
 
 
 @dataclass
@@ -143,6 +147,7 @@ class SimulatedRunner:
         self.recorder = RunRecorder()
         self.epoch = 0
         self._window = ReportWindow()
+        self._lease = Lease()
         self._target = link_pb2.Target()
         self._schedules: tuple[UserSchedule, ...] = ()
         self._run_id = self._ended_run_id = b""
@@ -159,6 +164,7 @@ class SimulatedRunner:
         self.process.on_death.append(self._note_death)
         self.process.create_task(self._flush_for_ever(), name="flush")
         self.process.create_task(self._work_for_ever(), name="work")
+        self.process.create_task(self._watch_lease(), name="lease")
 
     def take(self, frame: link_pb2.ToRunner) -> None:
         """A frame of the agent's."""
@@ -172,6 +178,8 @@ class SimulatedRunner:
         elif kind == "report_accepted":
             self._window.accept(frame.report_accepted.run_id, frame.report_accepted.sequence)
         elif kind == "ping":
+            if frame.ping.HasField("lease_left_ms"):
+                self._lease.renew(frame.ping.lease_left_ms)
             self.send(link_pb2.FromRunner(pong=link_pb2.Pong(id=frame.ping.id)))
         elif kind == "quit":
             self._is_quitting = True
@@ -204,11 +212,19 @@ class SimulatedRunner:
                 self.recorder.start_run(run_start_ns=target.run_start_ns, stats_epoch=target.stats_epoch)
                 self._window = ReportWindow(target.run_id)
             self.epoch = target.stats_epoch
+            self.recorder.set_start(target.run_start_ns)
             self.recorder.set_epoch(target.stats_epoch)
             self._schedules = tuple(map(_schedule, target.goals))
             self._place()
         else:
             self._note_applied()
+
+    async def _watch_lease(self) -> None:
+        while True:
+            await asyncio.sleep(LEASE_CHECK_S)
+            if self._lease.is_over and self._run_id and self._target.phase == assignment_pb2.PHASE_RUN:
+                self._target.phase = assignment_pb2.PHASE_DRAIN
+                self._approach()
 
     def _is_over(self) -> bool:
         target = self._target

@@ -13,7 +13,7 @@ from time import gmtime, localtime, strftime
 from types import SimpleNamespace
 from unittest import mock
 
-from locust_runtime.run import recorder
+from locust_runtime.run import lease, recorder
 from locust_worker import health, pool
 from tests.simulation.simulated_runner import SimulatedRunnerProcess
 from tests.simulation.virtual_loop import CURRENT, SECOND_NS
@@ -41,6 +41,10 @@ class SimulatedTime:
 
     def time(self) -> float:
         return self.time_ns() / SECOND_NS
+
+    def clock_gettime(self, clock: int) -> float:
+        """Machines are never suspended, so all their clocks are one."""
+        return self.monotonic()
 
     def process_time(self) -> float:
         """No simulated process is ever busy."""
@@ -77,6 +81,7 @@ def installed() -> Iterator[None]:
     patches += [
         mock.patch.object(module, "psutil", psutil) for module in (health, pool) if hasattr(module, "psutil")
     ]
+    patches.append(mock.patch.object(lease, "time", virtual))
     patches.append(mock.patch.object(pool, "RunnerProcess", SimulatedRunnerProcess))
     patches.append(mock.patch.object(recorder, "monotonic_ns", virtual.monotonic_ns))
     for patch in patches:

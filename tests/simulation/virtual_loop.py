@@ -14,6 +14,7 @@ import enum
 import heapq
 from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
+from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -174,6 +175,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self.now_ns = EPOCH_NS
+        self.folder = Path()
+        """Where a simulation may have files."""
         self.processes: list[Process] = []
         self.is_ending = False
         self._timers = 0

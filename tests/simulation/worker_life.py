@@ -11,7 +11,7 @@ from locust_worker.app import TICK_S
 from locust_worker.pool import Code
 from tests.simulation.simulated_network import Line, SimulatedLink
 from tests.simulation.simulated_runner import RunnerHost
-from tests.simulation.virtual_loop import Machine, Process, VirtualLoop
+from tests.simulation.virtual_loop import Machine, Process, ProcessState, VirtualLoop
 
 
 class WorkerLife:
@@ -35,8 +35,6 @@ class WorkerLife:
         self.line = Line(loop, host.seed, self.process)
         self.end: session.End | None = None
         self.was_killed = False
-        self.was_in_trouble = False
-        """It was killed soon after something else had befallen it or the master."""
         self.is_leaving = False
         request = master_service_pb2.RegisterRequest(
             software_version="0",
@@ -55,8 +53,9 @@ class WorkerLife:
 
     @property
     def is_in_touch(self) -> bool:
-        """True while it has a session, as far as it knows, and what is sent to it arrives."""
-        return self.line.is_fit and session.has_session(self.agent._connection.state)
+        """True while it runs, has a session, as far as it knows, and what is sent to it arrives."""
+        is_running = self.process.state is ProcessState.ALIVE
+        return is_running and self.line.is_fit and session.has_session(self.agent._connection.state)
 
     @property
     def users(self) -> int:

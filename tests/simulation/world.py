@@ -8,14 +8,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from locust_master.planning.goal import ClassShare, Goal
 from tests.simulation.laws import Laws
-from tests.simulation.master_life import Journal, MasterLife
+from tests.simulation.master_life import MasterLife
 from tests.simulation.simulated_runner import CLASSES, RunnerHost, SimulatedRunner
+from tests.simulation.simulated_store import Journal
 from tests.simulation.simulated_time import installed
 from tests.simulation.truth import Truth
 from tests.simulation.virtual_loop import SECOND_NS, Machine, VirtualLoop
@@ -44,7 +47,7 @@ class World:
         self.seed = seed
         self.chance = random.Random(f"{seed} network")
         self.truth = Truth()
-        self.journal = Journal()
+        self.journal = Journal(loop.folder)
         self.workers: list[WorkerLife] = []
         self.diary: list[str] = []
         """What was done, with the time; said when a law is broken."""
@@ -156,7 +159,8 @@ def quiet_loop() -> Iterator[VirtualLoop]:
     disabled = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
-        with installed():
+        with installed(), tempfile.TemporaryDirectory() as folder:
+            loop.folder = Path(folder)
             try:
                 yield loop
             finally:

@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from locust_protocol import versions
-from locust_protocol.bundle import BundleError
 from locust_protocol.limits import REPORT_INTERVAL_S
 from locust_protocol.v1 import manifest_pb2, master_service_pb2, report_pb2
 from locust_worker import session, standstill
@@ -21,8 +20,9 @@ from locust_worker.bundle_cache import BundleCache
 from locust_worker.clock import ClockOffset
 from locust_worker.connection import CommandArrived, Connection, ConnectionEvent, RegisterAnswered
 from locust_worker.crew import Crew
+from locust_worker.fetches import CodeArrived, CodeFailed, Fetches
 from locust_worker.health import Health
-from locust_worker.master_link import MasterLink, MasterUnreachable
+from locust_worker.master_link import MasterLink
 from locust_worker.pool import Code, PoolEvent, RunnerExited, RunnerFrame, RunnerPool
 from locust_worker.reporting import Reporting
 
@@ -31,8 +31,8 @@ logger = logging.getLogger(__name__)
 DELIVERY_TIMEOUT_S = 5.0
 """Seconds that the last reports get to be acknowledged when the worker leaves."""
 
-RETRY_FETCH_S = 1.0
-"""Seconds until a bundle that did not arrive is asked for again."""
+MAX_SAID_NOTICES = 64
+"""Sentences of masters that are remembered, so that none is said twice; then it begins anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +42,6 @@ class Identity:
     request: master_service_pb2.RegisterRequest
     own_code: Code | None = None
     own_manifest: manifest_pb2.Manifest | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CodeArrived:
-    """A bundle is on this machine."""
-
-    code: Code
-
-
-@dataclass(frozen=True, slots=True)
-class CodeFailed:
-    """A bundle is not to be had; `is_final` when asking again is no use."""
-
-    digest: bytes
-    reason: str
-    is_final: bool
 
 
 AgentEvent = ConnectionEvent | PoolEvent | CodeArrived | CodeFailed
@@ -93,7 +77,7 @@ class Agent:
             kill_stalled_after_s=kill_stalled_after_s,
         )
         self.health = Health(self._crew, self.reporting)
-        self._fetches = _Fetches(cache, link)
+        self._fetches = Fetches(cache, link)
         self._pace = _Pace()
         self._looks = _Looks()
         self._end: session.End | None = None
@@ -171,15 +155,18 @@ class Agent:
         if session.has_session(self._connection.state):
             return
         response = event.response
+        self._pace.resume_token = response.resume_token
+        if self._crew.duty.has_ended_users_since(event.request):
+            # The master would send them all at once, as to one that runs them.
+            self._react(session.AdmittedTooLate())
+            return
         if response.master_epoch != self._pace.master_epoch:
             self._pace.master_epoch = response.master_epoch
             self._clock.forget()
             self._crew.duty.meet_new_master()
-        self._pace.resume_token = response.resume_token
         self._pace.set_interval(response.report_interval.ToTimedelta().total_seconds())
         self._sample_clock(response.clock, event.received_ns)
-        for notice in response.notices:
-            logger.warning("%s", notice)
+        self._pace.say(response.notices)
         name = response.worker_name or self._identity.request.worker_name
         self.pool.set_identity(indices=response.runner_indices, name=name)
         self.reporting.admitted(response)
@@ -327,10 +314,18 @@ class _Pace:
         self.drained_s = 0.0
         self._interval_s = REPORT_INTERVAL_S
         self._next_s = 0.0
+        self._said: set[str] = set()
 
     def set_interval(self, interval_s: float) -> None:
         """Sets the seconds between two reports; 0 keeps what was."""
         self._interval_s = interval_s or self._interval_s
+
+    def say(self, notices: Iterable[str]) -> None:
+        """Logs what the master has to say of this worker: the same sentence once, however often it admits it."""
+        for notice in notices:
+            if notice not in self._said:
+                self._said = {*self._said, notice} if len(self._said) < MAX_SAID_NOTICES else {notice}
+                logger.warning("%s", notice)
 
     def is_report_due(self, now_s: float) -> bool:
         """True once an interval; the rhythm is kept, and missed beats are not made up for."""
@@ -338,39 +333,3 @@ class _Pace:
             return False
         self._next_s = max(self._next_s + self._interval_s, now_s + self._interval_s / 2)
         return True
-
-
-class _Fetches:
-    """Gets bundles, each once at a time."""
-
-    def __init__(self, cache: BundleCache, link: MasterLink) -> None:
-        self._cache = cache
-        self._link = link
-        self._under_way: set[bytes] = set()
-
-    def begin(self, digest: bytes) -> bool:
-        """False when it is being fetched already."""
-        is_new = digest not in self._under_way
-        self._under_way.add(digest)
-        return is_new
-
-    def done(self, digest: bytes) -> None:
-        """It may be asked for again."""
-        self._under_way.discard(digest)
-
-    async def get(self, session_id: int, digest: bytes, post: Callable[[AgentEvent], None]) -> None:
-        """Posts `CodeArrived` or `CodeFailed`."""
-        try:
-            code = await asyncio.to_thread(self._cache.find, digest)
-            if code is None:
-                code = await self._cache.store(digest, self._link.fetch_bundle(session_id, digest))
-            post(CodeArrived(code))
-        except MasterUnreachable as error:
-            logger.warning("%s; trying again", error)
-            await asyncio.sleep(RETRY_FETCH_S)
-            post(CodeFailed(digest, str(error), is_final=False))
-        except BundleError as error:
-            post(CodeFailed(digest, str(error), is_final=True))
-        except OSError as error:
-            reason = f"the bundle cannot be stored: {error.strerror or error} ({error.filename})"
-            post(CodeFailed(digest, reason, is_final=True))

@@ -14,11 +14,11 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
-from locust_protocol.bundle import BundleError, check_manifest, manifest_digest
+from locust_protocol.bundle import manifest_digest
 from locust_protocol.v1 import bundle_pb2
+from locust_worker.bundle_download import BundleDownload
 from locust_worker.pool import Code
 
 MAX_KEPT_BUNDLES = 32
@@ -64,23 +64,26 @@ class BundleCache:
         os.utime(folder)
         return Code(digest, str(folder / FILES), tuple(manifest.locustfiles))
 
-    async def store(self, digest: bytes, parts: AsyncIterator[bundle_pb2.BundleManifest | bytes]) -> Code:
-        """Unpacks a bundle as it arrives: the manifest first, then the files' contents one after another.
+    def store(self, download: BundleDownload) -> Code:
+        """Unpacks a bundle that has arrived.
 
-        Raises `BundleError` when it breaks a rule or is not what the digest names, OSError when the disk
+        Raises `BundleError` when something is missing or is not what the digest names, OSError when the disk
         does not take it. Nothing is left of a bundle that failed.
         """
+        manifest, files = download.finish()
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=self._directory))
         try:
-            manifest = await _unpack(work / FILES, digest, parts)
+            (work / FILES).mkdir(mode=0o700)
+            for file, content in files:
+                _write(work / FILES, file, content)
             (work / MANIFEST).write_bytes(manifest.SerializeToString())
-            self._put_in_place(work, digest)
+            self._put_in_place(work, download.digest)
         finally:
             shutil.rmtree(work, ignore_errors=True)
-        self._prune(digest)
-        files = self._directory / digest.hex() / FILES
-        return Code(digest, str(files), tuple(manifest.locustfiles))
+        self._prune(download.digest)
+        folder = self._directory / download.digest.hex() / FILES
+        return Code(download.digest, str(folder), tuple(manifest.locustfiles))
 
     def _put_in_place(self, work: Path, digest: bytes) -> None:
         folder = self._directory / digest.hex()
@@ -107,44 +110,9 @@ class BundleCache:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _unpack(
-    root: Path, digest: bytes, parts: AsyncIterator[bundle_pb2.BundleManifest | bytes]
-) -> bundle_pb2.BundleManifest:
-    manifest: bundle_pb2.BundleManifest | None = None
-    content = bytearray()
-    waiting: list[bundle_pb2.BundleFile] = []
-    async for part in parts:
-        if isinstance(part, bundle_pb2.BundleManifest):
-            if manifest is not None:
-                raise _broken("it has two manifests")
-            manifest = part
-            check_manifest(manifest)
-            if manifest_digest(manifest) != digest:
-                raise _broken("its manifest is not the one that the digest names")
-            os.mkdir(root, 0o700)
-            waiting = list(manifest.files)
-        else:
-            content += part
-        while waiting and len(content) >= waiting[0].size_bytes:
-            file = waiting.pop(0)
-            _write(root, file, bytes(content[: file.size_bytes]))
-            del content[: file.size_bytes]
-        if content and not waiting:
-            raise _broken("it has more contents than files")
-    if manifest is None or waiting:
-        raise _broken("it is not complete")
-    return manifest
-
-
 def _write(root: Path, file: bundle_pb2.BundleFile, content: bytes) -> None:
-    if hashlib.sha256(content).digest() != file.sha256:
-        raise _broken(f"the content of {file.path!r} is not the one that its hash names")
     path = root / file.path
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, file.mode)
     with os.fdopen(descriptor, "wb") as target:
         target.write(content)
-
-
-def _broken(reason: str) -> BundleError:
-    return BundleError(f"bundle refused: {reason}", remedy="start the worker again; if it stays, the master")

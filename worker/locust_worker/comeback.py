@@ -6,13 +6,16 @@ each interval, over all runners of the agent together, on top of the plan's own 
 runners run more than planned; once all are back they run exactly what is planned, and every change of the
 plan kept its due time. A user that the plan ends while it is missing need not come back.
 
+Users that had ended by themselves before their runner died are not missing: they stay away for good, and are
+the first that the plan ends, as they are on a runner that lives.
+
 Pure. Times are microseconds on the run's timeline.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from locust_protocol.schedule import Span, UserSchedule, changes, compress, wanted_users
@@ -20,6 +23,9 @@ from locust_worker.split import Deal
 
 Missing = Sequence[Mapping[str, int]]
 """Users that are missing, by slot and class."""
+
+Gone = Sequence[Mapping[str, int]]
+"""Users that ended by themselves and whose runner is no more, by slot and class."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,23 +69,51 @@ def rest_of(schedule: UserSchedule, now_us: int) -> UserSchedule:
     return UserSchedule(schedule.user_class, wanted_users(schedule, now_us), tuple(spans))
 
 
-def come_back(deal: Deal, missing: Missing, beat: Beat, now_us: int) -> Deal:
+def come_back(deal: Deal, missing: Missing, beat: Beat, now_us: int, *, gone: Gone = ()) -> Deal:
     """Returns the deal from `now_us` on for runners that lack the missing users, which come back by the beat.
 
-    No runner may lack more of a class than its schedule wants at `now_us`; `beat` has a time for each.
+    Those that are gone do not come back. No runner may lack more of a class, in both ways together, than its
+    schedule wants at `now_us`; `beat` has a time for each missing one.
     """
     due_us: dict[tuple[int, str], list[int]] = {}
     for turn, place in enumerate(_in_turn(missing)):
         due_us.setdefault(place, []).append(beat.first_us + turn * beat.interval_us)
+    away = {(slot, name): users for slot, each in enumerate(gone) for name, users in each.items() if users}
     return [
         tuple(
-            _reduced(rest_of(schedule, now_us), due_us[slot, schedule.user_class])
-            if (slot, schedule.user_class) in due_us
+            _reduced(rest_of(schedule, now_us), due_us.get(place, ()), away.get(place, 0))
+            if (place := (slot, schedule.user_class)) in due_us or place in away
             else schedule
             for schedule in share
         )
         for slot, share in enumerate(deal)
     ]
+
+
+def gone_schedules(deal: Deal, gone: Gone, now_us: int) -> list[UserSchedule]:
+    """Returns how many users stay away from `now_us` on, for each runner and class that has such.
+
+    Schedules go below zero when the plan ends more than there are: read them with `gone_users`.
+    """
+    return [
+        UserSchedule(
+            schedule.user_class,
+            users,
+            tuple(span for span in rest_of(schedule, now_us).spans if span.change < 0),
+        )
+        for share, away in zip(deal, gone, strict=True)
+        for schedule in share
+        if (users := away.get(schedule.user_class, 0))
+    ]
+
+
+def gone_users(schedules: Iterable[UserSchedule], now_us: int) -> dict[str, int]:
+    """Returns how many users of each class stay away now."""
+    users: dict[str, int] = {}
+    for schedule in schedules:
+        if (count := wanted_users(schedule, now_us)) > 0:
+            users[schedule.user_class] = users.get(schedule.user_class, 0) + count
+    return users
 
 
 def _in_turn(missing: Missing) -> Iterator[tuple[int, str]]:
@@ -95,9 +129,9 @@ def _in_turn(missing: Missing) -> Iterator[tuple[int, str]]:
         yield places[number]
 
 
-def _reduced(rest: UserSchedule, due_us: Sequence[int]) -> UserSchedule:
-    """Returns a schedule that begins with as many users less as come back at `due_us`."""
-    base_users = rest.base_users - len(due_us)
+def _reduced(rest: UserSchedule, due_us: Sequence[int], gone: int) -> UserSchedule:
+    """Returns a schedule that begins with as many users less as are gone or come back at `due_us`."""
+    base_users = rest.base_users - len(due_us) - gone
     back = compress(rest.user_class, 0, [(at_us, 1) for at_us in due_us])
     if all(span.change > 0 for span in rest.spans):
         return UserSchedule(rest.user_class, base_users, rest.spans + back.spans)
@@ -107,6 +141,9 @@ def _reduced(rest: UserSchedule, due_us: Sequence[int]) -> UserSchedule:
     for at_us, order, change in sorted([*planned, *((at_us, 0, 1) for at_us in due_us)]):
         is_return = order == 0
         if is_return and not lacking:
+            continue
+        if change < 0 and gone:
+            gone -= 1
             continue
         if change < 0 and not users:
             lacking -= 1  # the plan ends one that is missing

@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 class RegisterAnswered:
     """The master admits this worker. Times are those of this machine's monotonic clock."""
 
+    request: master_service_pb2.RegisterRequest
     response: master_service_pb2.RegisterResponse
     sent_ns: int
     received_ns: int
@@ -116,7 +117,7 @@ class Connection:
         except MasterRefuses as error:
             self._post(session.RefusedForGood(str(error)))
         else:
-            self._post(RegisterAnswered(response, sent_ns, time.monotonic_ns()))
+            self._post(RegisterAnswered(request, response, sent_ns, time.monotonic_ns()))
 
     async def _serve(self, session_id: int, outgoing: asyncio.Queue[report_pb2.Report]) -> None:
         def take(command: master_service_pb2.CommandsResponse) -> None:

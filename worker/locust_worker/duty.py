@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from locust_protocol.v1 import assignment_pb2
+from locust_protocol.v1 import assignment_pb2, master_service_pb2
 from locust_worker.clock import ClockEstimate
 
 
@@ -84,6 +84,11 @@ class Duty:
         if phase == assignment_pb2.PHASE_RUN and (self.is_fenced or self.is_leaving or self.is_past_deadline):
             return assignment_pb2.PHASE_DRAIN
         return phase
+
+    def has_ended_users_since(self, said: master_service_pb2.RegisterRequest) -> bool:
+        """True when the master was told that users run here, and they were ended after that was written."""
+        progress, run = said.progress, assignment_pb2.PHASE_RUN
+        return progress.run_id == self.assignment.run_id and progress.phase == run and self.phase != run
 
     @property
     def may_be_taken_up_again(self) -> bool:

@@ -110,10 +110,13 @@ class MasterLink:
         return end
 
     async def fetch_bundle(
-        self, session_id: int, digest: bytes
+        self, session_id: int, digest: bytes, *, offset: int
     ) -> AsyncIterator[bundle_pb2.BundleManifest | bytes]:
-        """Yields the manifest, then the contents in pieces. Raises `MasterUnreachable`."""
-        request = master_service_pb2.FetchBundleRequest(session_id=session_id, digest=digest)
+        """Yields the manifest, then the contents in pieces, but for the first `offset` bytes of them.
+
+        Raises `MasterUnreachable`.
+        """
+        request = master_service_pb2.FetchBundleRequest(session_id=session_id, digest=digest, offset=offset)
         call = self._stub.FetchBundle(request, timeout=FETCH_TIMEOUT_S)
         try:
             async for response in call:

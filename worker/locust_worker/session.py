@@ -94,6 +94,11 @@ class Admitted:
 
 
 @dataclass(frozen=True, slots=True)
+class AdmittedTooLate:
+    """Register was answered when what it had said of this worker's users was true no more."""
+
+
+@dataclass(frozen=True, slots=True)
 class Unreachable:
     """Register was not answered, or the master has no room now. `reason` is a sentence for people."""
 
@@ -167,6 +172,7 @@ class TimePassed:
 SessionEvent = (
     Started
     | Admitted
+    | AdmittedTooLate
     | Unreachable
     | RefusedForGood
     | StreamsEnded
@@ -250,6 +256,8 @@ def step(state: SessionState, event: SessionEvent, now_s: float) -> Step:
             return state, (Register(0.0),)
         case Admitted():
             return _admitted(state, event)
+        case AdmittedTooLate() if not has_session(state):
+            return state, (Register(0.0),)
         case Unreachable(reason) if state.phase in _ASKING:
             return _asked_in_vain(state, reason, now_s)
         case Unreachable() if state.phase is SessionPhase.LEAVING and not has_session(state):

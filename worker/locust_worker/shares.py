@@ -2,20 +2,29 @@
 
 The plan is made once for an assignment and made again when a runner is given up or comes back: then users
 that run stay where they are as far as balance allows, and only the rest moves. What a runner is told is the
-plan less the users that it has lost: these come back at the run's spawn rate.
+plan less the users that it has lost: these come back at the run's spawn rate. Users that had ended by
+themselves count as placed, whatever became of their runner, and do not come back.
 
 Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from locust_protocol.runner.v1 import link_pb2
 from locust_protocol.schedule import Span, UserSchedule, next_due_us, wanted_users
 from locust_protocol.v1 import assignment_pb2
-from locust_worker.comeback import RESTING, Beat, come_back, interval_us, rest_of
+from locust_worker.comeback import (
+    RESTING,
+    Beat,
+    come_back,
+    gone_schedules,
+    gone_users,
+    interval_us,
+    rest_of,
+)
 from locust_worker.duty import Duty
 from locust_worker.split import Deal, split_schedules
 
@@ -86,7 +95,7 @@ class Shares:
         if run_id != self._run_id:
             self._forget(run_id)
         wish = (list(schedules), tuple(seats), interval_us(spawn_rate))
-        if wish == self._wish:
+        if wish == self._wish and not self._fresh_gone:
             return self._told
         before = [_users(share, now_us) for share in self.plan]
         running = [
@@ -95,13 +104,24 @@ class Shares:
         ]
         self._plan(schedules, seats, before, now_us)
         wished = self._wished(schedules, now_us)
-        missing = [
-            self._missing(share, runs, planned, wished, now_us) if seat.life is not None else {}
-            for share, seat, runs, planned in zip(self.plan, seats, running, before, strict=True)
+        lacking = [
+            self._lacking(share, runs, planned, wished, now_us)
+            for share, runs, planned in zip(self.plan, running, before, strict=True)
         ]
-        self._tell(missing, seats, wish[2], now_us)
+        gone = self._seat_gone(lacking, seats, now_us)
+        missing = [users if seat.life is not None else {} for users, seat in zip(lacking, seats, strict=True)]
+        self._tell(missing, gone, seats, wish[2], now_us)
         self._goals, self._seats, self._wish = wish[0], wish[1], wish
         return self._told
+
+    def note_gone(self, ended: Mapping[str, int]) -> None:
+        """A runner died in whose process so many users of each class had ended by themselves."""
+        for name, users in ended.items():
+            self._fresh_gone[name] = self._fresh_gone.get(name, 0) + users
+
+    def gone_users(self, now_us: int) -> dict[str, int]:
+        """Users by class that had ended by themselves on runners that are no more, and still count as placed."""
+        return _added(gone_users(self._gone, now_us), self._fresh_gone)
 
     def _forget(self, run_id: bytes) -> None:
         self._run_id = run_id
@@ -109,6 +129,9 @@ class Shares:
         self._told = [() for _ in range(self._runners)]
         self._goals, self._seats, self._wish = [], (Seat(),) * self._runners, None
         self._beat = RESTING
+        self._gone: list[UserSchedule] = []
+        self._fresh_gone: dict[str, int] = {}
+        """Those that the present deal does not know yet."""
 
     def _plan(
         self,
@@ -129,7 +152,7 @@ class Shares:
         old, new = _users(self._goals, now_us), _users(schedules, now_us)
         return {name: max(0, users - old.get(name, 0)) for name, users in new.items()}
 
-    def _missing(
+    def _lacking(
         self,
         share: Sequence[UserSchedule],
         running: dict[str, int],
@@ -138,24 +161,49 @@ class Shares:
         now_us: int,
     ) -> dict[str, int]:
         """Returns what a runner lacks by class; takes from `wished` what it is to start at once."""
-        missing = {}
+        lacking = {}
         for name, users in _users(share, now_us).items():
             at_once = min(wished.get(name, 0), max(0, users - before.get(name, 0)))
             wished[name] = wished.get(name, 0) - at_once
-            if (lacking := users - at_once - running.get(name, 0)) > 0:
-                missing[name] = lacking
-        return missing
+            if (users := users - at_once - running.get(name, 0)) > 0:
+                lacking[name] = users
+        return lacking
 
-    def _tell(self, missing: list[dict[str, int]], seats: Sequence[Seat], interval: int, now_us: int) -> None:
+    def _seat_gone(
+        self, lacking: list[dict[str, int]], seats: Sequence[Seat], now_us: int
+    ) -> list[dict[str, int]]:
+        """Returns who of those that are lacking is gone, by runner and class; takes them from `lacking`.
+
+        Runners without a process come first: users that are on their way back elsewhere need not wait.
+        """
+        left = self.gone_users(now_us)
+        gone: list[dict[str, int]] = [{} for _ in seats]
+        for slot in sorted(range(len(seats)), key=lambda slot: seats[slot].life is not None):
+            for name, users in lacking[slot].items():
+                if count := min(users, left.get(name, 0)):
+                    gone[slot][name] = count
+                    lacking[slot][name] -= count
+                    left[name] -= count
+        self._gone, self._fresh_gone = gone_schedules(self.plan, gone, now_us), {}
+        return gone
+
+    def _tell(
+        self,
+        missing: list[dict[str, int]],
+        gone: list[dict[str, int]],
+        seats: Sequence[Seat],
+        interval: int,
+        now_us: int,
+    ) -> None:
         seated: Deal = [
             share if seat.life is not None else () for share, seat in zip(self.plan, seats, strict=True)
         ]
         count = sum(sum(users.values()) for users in missing)
-        if not count or not interval:
-            self._told = seated
-            return
-        self._beat = Beat(self._beat.next_us(now_us), interval, count)
-        self._told = come_back(seated, missing, self._beat, now_us)
+        if count and interval:
+            self._beat = Beat(self._beat.next_us(now_us), interval, count)
+            self._told = come_back(seated, missing, self._beat, now_us, gone=gone)
+        else:
+            self._told = come_back(seated, (), RESTING, now_us, gone=gone)
 
 
 def make_target(
@@ -183,6 +231,10 @@ def is_under_way(schedules: Sequence[UserSchedule], now_us: int, *, placed: int)
     if any(next_due_us(schedule, now_us) is not None for schedule in schedules):
         return True
     return placed != sum(wanted_users(schedule, now_us) for schedule in schedules)
+
+
+def _added(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return {name: one.get(name, 0) + other.get(name, 0) for name in {**one, **other}}
 
 
 def _users(schedules: Sequence[UserSchedule], now_us: int) -> dict[str, int]:

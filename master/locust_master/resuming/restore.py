@@ -69,6 +69,9 @@ def restored_run(
         last_actor=progress.last_actor,
     )
     totals.begin_epoch(progress.stats_epoch)
+    for member in stored.members:
+        if member.is_live:  # one that has not reported yet holds the watermark, too
+            totals.expect(member.uid.hex(), member.name, at_ms=0)
     if progress.state is RunState.STOPPING:
         # Last reports are waited for anew: those who owe them are only now able to send them.
         run.stop_requested_us = run.now_us(now_ns)

@@ -93,3 +93,20 @@ def test_log_buffer_takes_records_whose_arguments_do_not_fit() -> None:
     logger.addHandler(buffer)
     logger.info("one %s, two %s", 1)
     assert buffer.take()[0].text == "one %s, two %s"
+
+
+@pytest.mark.parametrize(
+    ("text", "grouped"),
+    [
+        ("order 3f2504e0-4f89-11d3-9a0c-0305e82c3301 is gone", "order <uuid> is gone"),
+        ("order 12345678 is gone", "order <number> is gone"),
+        ("etag d41d8cd98f00b204e9800998ecf8427e", "etag <hex>"),
+        ("404 Client Error", "404 Client Error"),
+        ("('127.0.0.1', 54321)", "('127.0.0.1', 54321)"),
+        ("defaced facade", "defaced facade"),
+        ("<A object at 0x7f00deadbeef>", "<A object at 0x....>"),
+    ],
+)
+def test_text_without_what_differs_from_record_to_record(text: str, grouped: str) -> None:
+    """Unique texts would fill the table of failures with one each."""
+    assert error_text(text) == grouped

@@ -1,7 +1,8 @@
 """What an exception is called in the statistics, and whose fault it is.
 
-Texts are what failures are grouped by: a memory address in one would make a group of each failure, so
-addresses are masked. The exception itself is never kept: it holds frames, and frames hold responses.
+Texts are what failures are grouped by: a memory address, a UUID or the number of an order in one would make
+a group of each failure, so they are masked; what is short, such as a status or a port, tells failures apart.
+The exception itself is never kept: it holds frames, and frames hold responses.
 """
 
 from __future__ import annotations
@@ -20,6 +21,17 @@ MAX_CAUSES: Final = 8
 """Exceptions looked at on the way to the innermost one; clients wrap a socket's error three or four times."""
 
 _ADDRESS: Final = re.compile(r"\bat 0x[0-9a-fA-F]+")
+
+_UUID: Final = re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b")
+
+_LONG_HEX: Final = re.compile(r"\b(?=[0-9a-fA-F]*[0-9])(?=[0-9a-fA-F]*[a-fA-F])[0-9a-fA-F]{12,}\b")
+"""Digests and tokens; a word of hexadecimal letters alone has no digit, a number no letter."""
+
+_LONG_NUMBER: Final = re.compile(r"\d{6,}")
+"""Ids and times; ports have five digits at most."""
+
+_LONG_PART: Final = re.compile(r"[0-9a-fA-F]{6}")
+"""What all of them have: most texts have none, and are looked at once."""
 
 _GENERATOR_ERRNOS: Final = frozenset(
     {errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM}
@@ -77,8 +89,13 @@ def _bounded(text: str) -> str:
 
 
 def masked(text: str) -> str:
-    """The text with the addresses of objects hidden."""
-    return _ADDRESS.sub("at 0x....", text) if "0x" in text else text
+    """The text without what differs from one object or record to the next: addresses, UUIDs, digests, ids."""
+    if "0x" in text:
+        text = _ADDRESS.sub("at 0x....", text)
+    if not _LONG_PART.search(text):
+        return text
+    text = _LONG_HEX.sub("<hex>", _UUID.sub("<uuid>", text))
+    return _LONG_NUMBER.sub("<number>", text)
 
 
 def shortened(text: str, limit_chars: int) -> str:

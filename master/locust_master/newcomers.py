@@ -1,0 +1,55 @@
+"""Workers that joined while a run goes on, until they may be given a share of it. Pure.
+
+A newcomer must have loaded the locustfile, or all users that fall due meanwhile would start at once when it
+has. And everybody who may have to give users away must have been heard since it came: one that is cut off
+would run on what the newcomer starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from locust_master.membership import Member
+
+
+@dataclass(frozen=True, slots=True)
+class _Newcomer:
+    joined_s: float
+    generation: int
+
+
+class Newcomers:
+    """Those that wait, by member key."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, _Newcomer] = {}
+
+    def add(self, member: Member, *, generation: int, now_s: float) -> None:
+        """Lets a member wait until it has applied `generation`, in which it has no users."""
+        self._waiting[member.key] = _Newcomer(now_s, generation)
+
+    def clear(self) -> None:
+        """Nobody waits: a run begins, for which all have loaded the locustfile."""
+        self._waiting.clear()
+
+    def without(self, members: Iterable[Member]) -> list[Member]:
+        """Returns the members that do not wait."""
+        return [member for member in members if member.key not in self._waiting]
+
+    def admit(self, live: Iterable[Member]) -> bool:
+        """Lets in those whose time has come; True when there were some. Forgets those that are gone."""
+        live = list(live)
+        keys = {member.key for member in live}
+        self._waiting = {key: each for key, each in self._waiting.items() if key in keys}
+        heard_s = min((member.heard_s for member in live if member.key not in self._waiting), default=None)
+        ready = [
+            member.key
+            for member in live
+            if (each := self._waiting.get(member.key)) is not None
+            and member.status.observed_generation >= each.generation
+            and (heard_s is None or heard_s > each.joined_s)
+        ]
+        for key in ready:
+            del self._waiting[key]
+        return bool(ready)
