@@ -9,7 +9,7 @@ READY := .venv/.ready
 SOURCES := proto master worker tui tests examples benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast lint format proto proto-check bench bench-quick chaos network clean
+.PHONY: help run test test-fast lint format proto proto-check bench bench-quick bench-workers chaos simulate network clean
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,8 +53,17 @@ bench: $(READY) ## Measure against real Locust; one JSON line a measurement
 bench-quick: $(READY) ## The same in under 2 minutes
 	$(BIN)/python -m benchmarks --quick
 
+bench-workers: $(READY) ## What 100, 300 and 1,000 workers cost the master, alone, beside Locust, and in a rush
+	$(BIN)/python -m benchmarks.simulated_workers
+	$(BIN)/python -m benchmarks.simulated_workers.bundle_rush
+	$(BIN)/python -m benchmarks.simulated_workers.against_locust
+
 chaos: $(READY) ## Break everything under load for 9 minutes and compare with the target's count
 	$(BIN)/python -m tests.chaos
+
+SEEDS ?= 500
+simulate: $(READY) ## Play 500 seeds of faults on a virtual clock against all laws (SEEDS=… for more)
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
 
 network: $(READY) ## Cut, slow and flood networks for longer, on hosts of their own (needs root)
 	SLOW_TESTS=1 $(BIN)/python -m pytest tests/network -o timeout=300

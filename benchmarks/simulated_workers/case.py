@@ -272,6 +272,9 @@ def _ended(process: subprocess.Popen[str]) -> Iterator[None]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
 
 
 def port_of(master: subprocess.Popen[str], folder: Path) -> int:

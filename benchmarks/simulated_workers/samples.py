@@ -91,10 +91,11 @@ def raw_seconds(load: Load, *, seed: int, seconds: int) -> list[list[list[tuple[
 
 def prepared_slices(load: Load, *, seed: int = 1) -> list[report_pb2.Slice]:
     """Returns slices of one second each, at run time zero, in the first epoch."""
-    return [_slice(second) for second in raw_seconds(load, seed=seed, seconds=PREPARED_SLICES)]
+    return [slice_of(second) for second in raw_seconds(load, seed=seed, seconds=PREPARED_SLICES)]
 
 
-def _slice(second: list[list[tuple[int, bool]]]) -> report_pb2.Slice:
+def slice_of(second: list[list[tuple[int, bool]]]) -> report_pb2.Slice:
+    """Returns the samples of a second, by series, as the slice at run time zero."""
     rows, errors = [], [0] * len(ERROR_TEXTS)
     for number, samples in enumerate(second):
         row = _Row()

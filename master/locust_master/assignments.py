@@ -35,9 +35,12 @@ def assignment_pause_s(workers: int) -> float:
 
 
 def make_assignment(
-    member: Member, *, run: Run | None, offer: Offer, generation: int, runners: int
+    member: Member, *, run: Run | None, offer: Offer, generation: int, runners: int, is_idle: bool = False
 ) -> assignment_pb2.Assignment:
-    """Returns the assignment of `member`; `runners` is how many there are in the whole cluster."""
+    """Returns the assignment of `member`; `runners` is how many there are in the whole cluster.
+
+    One that `is_idle` gets no users, whatever the plan says: a plan that starts from that is yet to be made.
+    """
     cluster = assignment_pb2.ClusterView(runners=runners)
     if run is None or run.lifecycle.state in (RunState.READY, RunState.STOPPED):
         return assignment_pb2.Assignment(
@@ -58,7 +61,7 @@ def make_assignment(
         phase=assignment_pb2.PHASE_RUN if is_active else assignment_pb2.PHASE_DRAIN,
         bundle=run.record.bundle,
         settings=settings,
-        goals=run.goals_of(member) if is_active else (),
+        goals=run.goals_of(member) if is_active and not is_idle else (),
         run_start_ns=run.record.start_ns,
         deadline_us=run.deadline_us,
         stats_epoch=run.stats_epoch,

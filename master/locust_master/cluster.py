@@ -18,22 +18,23 @@ from locust_master.lifecycle import RunState, RunTrigger
 from locust_master.loss_notes import (
     note_end,
     note_last_report_missing,
-    note_no_worker,
     note_worker_lost,
     note_worker_there,
+    note_workers,
 )
 from locust_master.losses import WorkerLossPolicy
 from locust_master.mailbox import Mailbox
 from locust_master.mailboxes import Mailboxes
 from locust_master.membership import Member, Membership
 from locust_master.newcomers import Newcomers
-from locust_master.oversubscription import OversubscriptionWatch, host_of, oversubscribed_hosts
-from locust_master.planning.goal import Goal
+from locust_master.oversubscription import OversubscriptionWatch
+from locust_master.planning.goal import Goal, goal_text
 from locust_master.refusals import Refused
+from locust_master.replan_wish import ReplanWish
 from locust_master.report_pace import LATE_S, ReportPace
 from locust_master.reports import ReportDesk, ReportSink
 from locust_master.revision import Revision
-from locust_master.run import NOBODY, Run
+from locust_master.run import Run
 from locust_master.run_watch import Happening, happening_of, owing
 from locust_protocol.v1 import (
     assignment_pb2,
@@ -42,6 +43,7 @@ from locust_protocol.v1 import (
     master_service_pb2,
     report_pb2,
     snapshot_pb2,
+    value_pb2,
 )
 
 __all__ = ["Cluster", "Happening", "Refused", "ReportSink"]
@@ -70,6 +72,7 @@ class Cluster:
         self._pace = ReportPace(shortest_s=report_interval_s, lease_ttl_s=lease_ttl_s)
         self._runners = 0
         self._newcomers = Newcomers()
+        self._wish = ReplanWish()
         self._mailboxes = Mailboxes()
         self._reports = ReportDesk(self._mailboxes, sink)
         self._oversubscription = OversubscriptionWatch()
@@ -105,20 +108,20 @@ class Cluster:
         elif previous is not None and previous.is_awaited:
             logger.info("worker is back worker=%s address=%s", member.name, address)
             self._sink.worker_connected(member)
-        if is_new and self.run is not None and self.run.lifecycle.is_active and not self._is_kept(member):
+        if self._is_without_share(member):
             self.assign_all()
             self._newcomers.add(member, generation=self.generation, now_s=now_ns / 1e9)
         elif is_new or not self._runs_its_share(request):
             # Whatever it ran before, it runs nothing now: its users come at the spawn rate, as all others.
-            self._members_changed(now_ns, idle=frozenset({member.key}))
+            self._send_assignment(member)
+            self._members_changed(now_ns, idle=member)
         elif previous is not None and previous.runner_indices != member.runner_indices:
             self._members_changed(now_ns)
         else:
             self._send_assignment(member)
         member.suspect_after_s = self._pace.suspect_after_s
-        response = admission(
-            member, self._terms, protocol=protocol, notices=self._notices(member), received_ns=now_ns
-        )
+        notices = self._oversubscription.notices(member, self.membership.live())
+        response = admission(member, self._terms, protocol=protocol, notices=notices, received_ns=now_ns)
         if self.run is not None and request.progress.run_id == self.run.record.run_id:
             ledger = self.run.ledger
             response.stats_known = member.uid in ledger.applied or request.progress.last_sequence == 0
@@ -131,12 +134,15 @@ class Cluster:
         logger.info(
             "worker joined worker=%s runners=%d address=%s", member.name, member.runners, member.address
         )
-        if self.run is not None and self.run.stopped_us is None:
-            note_worker_there(self.run, member, now_ns, returns=returns)
+        # Another process of the same name brings nothing of what was lost.
+        if returns and self.run is not None and self.run.stopped_us is None:
+            note_worker_there(self.run, member, now_ns)
         self._sink.worker_connected(member)
 
-    def _is_kept(self, member: Member) -> bool:
-        return self.run is not None and member.key in self.run.plan.by_worker
+    def _is_without_share(self, member: Member) -> bool:
+        """True when a run goes on whose plan does not know the member."""
+        run = self.run
+        return run is not None and run.lifecycle.is_active and member.key not in run.plan.by_worker
 
     def _runs_its_share(self, request: master_service_pb2.RegisterRequest) -> bool:
         """False when a run wants users and the worker says that it ended them, or never had any."""
@@ -150,6 +156,8 @@ class Cluster:
         run = self.run
         if run is not None and run.stopped_us is None and run.ledger.owes(member.uid):
             note_last_report_missing(run, member, now_ns)
+        if run is not None:
+            run.totals.release(member.key)
         self.membership.leave(member, now_ns / 1e9)
         self._mailboxes.close(member)
         logger.info("worker left worker=%s reason=%s", member.name, reason)
@@ -167,7 +175,7 @@ class Cluster:
                 member.name,
                 member.usable_runners,
             )
-            self._members_changed(now_ns, idle=NOBODY if member.usable_runners else frozenset({member.key}))
+            self._members_changed(now_ns, idle=None if member.usable_runners else member)
         self.revision.bump()
 
     def stream_ended(self, member: Member, now_ns: int) -> None:
@@ -179,35 +187,39 @@ class Cluster:
         """Returns what waits for a live member."""
         return self._mailboxes.of(member)
 
+    def send_message(self, member: Member, message: value_pb2.CustomMessage) -> None:
+        """Hands a message of user code to a member, if it is connected."""
+        self._mailboxes.put_message(member, message)
+
     def close_all(self, last: master_service_pb2.CommandsResponse) -> None:
         """Ends every command stream with a last command."""
         self._mailboxes.close_all(last)
 
-    def _notices(self, member: Member) -> list[str]:
-        sentences = oversubscribed_hosts(self.membership.live())
-        for sentence in self._oversubscription.new_sentences(sentences):
-            logger.warning("%s", sentence)
-        host = host_of(member)
-        return [sentences[host]] if host in sentences else []
+    def _members_changed(self, now_ns: int, *, idle: Member | None = None) -> None:
+        """Plans anew, soon: many that come or go at once are one change. `idle` runs nothing, as it says."""
+        if self.run is None or not self.run.lifecycle.is_active:
+            self.assign_all()
+            return
+        self._wish.note(idle)
+        self._replan_if_due(now_ns)
 
-    def _members_changed(self, now_ns: int, *, idle: frozenset[str] = NOBODY) -> None:
-        run = self.run
+    def _replan_if_due(self, now_ns: int) -> None:
+        if not self._wish.is_due(now_ns, workers=len(self.membership.live())):
+            return
+        run, idle = self.run, self._wish.take(now_ns)
         if run is not None and run.lifecycle.is_active:
-            run.replan(self._with_share(run), at_us=run.now_us(now_ns), idle=idle)
+            shared = self._with_share(run)
+            run.replan(shared, at_us=run.now_us(now_ns), idle=idle)
             run.lifecycle.apply(RunTrigger.GOAL_MOVED)
-            if not self.membership.live():
-                note_no_worker(run, now_ns)
+            note_workers(run, now_ns, are_there=any(each.is_live and each.usable_runners for each in shared))
         self.assign_all()
 
     def _follow_pace(self) -> None:
-        interval_s = self._pace.interval_s
-        if interval_s == self._terms.report_interval_s:
-            return
-        logger.info("workers report every %g s from now on", interval_s)
-        self._terms = replace(self._terms, report_interval_s=interval_s)
-        for member in self.membership.live():
-            member.suspect_after_s = self._pace.suspect_after_s
-            self._mailboxes.put_settings(member, session_settings(interval_s))
+        if (interval_s := self._pace.interval_s) != self._terms.report_interval_s:
+            logger.info("workers report every %g s from now on", interval_s)
+            self._terms = replace(self._terms, report_interval_s=interval_s)
+            self.membership.set_suspect_after(self._pace.suspect_after_s)
+            self._mailboxes.put_settings(session_settings(interval_s))
 
     def _with_share(self, run: Run) -> list[Member]:
         """Members among whom the users are dealt: the live ones, and those whose share is kept for them."""
@@ -245,7 +257,12 @@ class Cluster:
     def _send_assignment(self, member: Member, *, pause_s: float = 0.0) -> None:
         def make() -> assignment_pb2.Assignment:
             return make_assignment(
-                member, run=self.run, offer=self._offer, generation=self.generation, runners=self._runners
+                member,
+                run=self.run,
+                offer=self._offer,
+                generation=self.generation,
+                runners=self._runners,
+                is_idle=self._wish.is_idle(member),
             )
 
         self._mailboxes.put_assignment(member, make, pause_s=pause_s)
@@ -259,6 +276,7 @@ class Cluster:
         for member in self.membership.live():
             member.revive()
         self._newcomers.clear()
+        self._wish = ReplanWish()
         run.replan(self.membership.live(), at_us=0)
         self.assign_all()
 
@@ -280,15 +298,17 @@ class Cluster:
         self.generation = max(self.generation, generation + GENERATION_LEAP)
         self.membership.restore(members, newest_session_id=session_id)
         for member in dead:
-            member.is_live, member.gone_s = False, now_ns / 1e9
+            # No share is kept for who can never come back.
+            member.is_live, member.has_left, member.gone_s = False, True, now_ns / 1e9
             self._lose(member, now_ns)
+        self._replan_if_due(now_ns)
         self.assign_all()
 
     def set_goal(self, goal: Goal, now_ns: int) -> None:
         """Moves the goal of the run that goes on."""
         run = self._present_run()
         run.lifecycle.apply(RunTrigger.GOAL_MOVED)
-        run.replan(self._with_share(run), at_us=run.now_us(now_ns), goal=goal)
+        run.replan(self._with_share(run), at_us=run.now_us(now_ns), goal=goal, idle=self._wish.take(now_ns))
         self.assign_all()
 
     def drain(self, now_ns: int, *, stop_timeout_ms: int) -> None:
@@ -334,8 +354,9 @@ class Cluster:
         """Gives up silent workers and tells what the passing of time brought."""
         for member in self.membership.expire(now_ns / 1e9):
             self._lose(member, now_ns)
-        if self._newcomers.admit(self.membership.live()):
-            self._members_changed(now_ns)
+        if self._newcomers.admit(self.membership.live(), now_ns=now_ns, interval_s=self._pace.interval_s):
+            self._wish.note(None)
+        self._replan_if_due(now_ns)
         if self.run is None:
             return ()
         at_us = self.run.now_us(now_ns)
@@ -343,8 +364,7 @@ class Cluster:
             goal = self.run.goal
             if self.run.planned_users(at_us) != goal.users:
                 self.run.lifecycle.apply(RunTrigger.GOAL_MOVED)
-            text = f"{goal.users} users at {goal.spawn_rate:g}/s"
-            self._event(snapshot_pb2.RUN_EVENT_KIND_STAGE, text, now_ns)
+            self._event(snapshot_pb2.RUN_EVENT_KIND_STAGE, goal_text(goal), now_ns)
             self.revision.bump()
         happening = happening_of(
             self.run, self.membership.live(), generation=self.generation, at_us=self.run.now_us(now_ns)
@@ -364,7 +384,8 @@ class Cluster:
         self._event(snapshot_pb2.RUN_EVENT_KIND_WORKER_LOST, text, now_ns)
         if self.run is not None and self.run.stopped_us is None:
             note_worker_lost(self.run, member, now_ns)
-        self._members_changed(now_ns)
+            self.run.totals.release(member.key)
+        self._wish.note(None)
 
     def _event(self, kind: snapshot_pb2.RunEventKind.ValueType, text: str, now_ns: int) -> None:
         if self.run is not None and self.run.stopped_us is None:

@@ -16,7 +16,7 @@ from locust_master.cluster import Cluster, Happening
 from locust_master.lifecycle import RunState, RunTrigger
 from locust_master.locustfile import Locustfile
 from locust_master.new_run import make_run
-from locust_master.planning.goal import Goal
+from locust_master.planning.goal import Goal, goal_text
 from locust_master.preparation import wait_observed, wait_prepared
 from locust_master.refusals import Refused
 from locust_master.resuming.keeper import RunKeeper
@@ -98,8 +98,8 @@ class Conductor:
             self.keeper.follow(run, self.writer)
             self.run_ended.clear()
             self._cluster.begin(run)
-            self._note(run, snapshot_pb2.RUN_EVENT_KIND_STARTED, _goal_text(run.goal), actor)
-            logger.info("run started run=%s %s", run.record.run_id.hex()[:8], _goal_text(run.goal))
+            self._note(run, snapshot_pb2.RUN_EVENT_KIND_STARTED, goal_text(run.goal), actor)
+            logger.info("run started run=%s %s", run.record.run_id.hex()[:8], goal_text(run.goal))
             if before is not None:
                 await before.close()
             await self.keeper.wait_kept()
@@ -149,8 +149,8 @@ class Conductor:
             goal = edited_goal(run.goal, users=users, spawn_rate=spawn_rate)
             run.last_actor = actor
             self._cluster.set_goal(goal, time.monotonic_ns())
-            self._note(run, snapshot_pb2.RUN_EVENT_KIND_EDITED, _goal_text(goal), actor)
-            logger.info("run edited %s actor=%s", _goal_text(goal), actor)
+            self._note(run, snapshot_pb2.RUN_EVENT_KIND_EDITED, goal_text(goal), actor)
+            logger.info("run edited %s actor=%s", goal_text(goal), actor)
             await self.keeper.wait_kept()
             return run
 
@@ -197,6 +197,7 @@ class Conductor:
         run = self._cluster.run
         if run is None:
             raise Refused("there is no run whose statistics could be reset", remedy="start one")
+        await self.keeper.wait_epoch_kept(run, run.stats_epoch + 1)
         self._cluster.reset_statistics()
         self._note(run, snapshot_pb2.RUN_EVENT_KIND_RESET, "statistics reset", actor)
         self.keeper.look(time.monotonic())
@@ -224,7 +225,7 @@ class Conductor:
             goal = Goal(wanted.users, wanted.spawn_rate, classes)
             if goal != run.goal:
                 self._cluster.set_goal(goal, time.monotonic_ns())
-                self._note(run, snapshot_pb2.RUN_EVENT_KIND_STAGE, _goal_text(goal), "")
+                self._note(run, snapshot_pb2.RUN_EVENT_KIND_STAGE, goal_text(goal), "")
 
     # ── time ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -306,7 +307,3 @@ class Conductor:
 
 def _nothing() -> None:
     """Stands in until somebody wants to be called before listeners run."""
-
-
-def _goal_text(goal: Goal) -> str:
-    return f"{goal.users} users at {goal.spawn_rate:g}/s"

@@ -24,18 +24,18 @@ def note_last_report_missing(run: Run, member: Member, now_ns: int) -> None:
     run.losses.append(Loss(member.name, _at_ms(run, now_ns), lost_ms, LossKind.LAST_REPORT))
 
 
-def note_no_worker(run: Run, now_ns: int) -> None:
-    """The last worker is gone; said once until one comes."""
-    if run.without_workers_since_ms is None:
+def note_workers(run: Run, now_ns: int, *, are_there: bool) -> None:
+    """There is, or is not, a worker that can run users; said once each time that this changes."""
+    if are_there:
+        run.settle_losses("", LossKind.NO_WORKER, at_ms=_at_ms(run, now_ns))
+    elif run.without_workers_since_ms is None:
         logger.warning("no worker is left, so nothing generates load: start one, or stop the run")
         run.losses.append(Loss("", _at_ms(run, now_ns), 0, LossKind.NO_WORKER))
 
 
-def note_worker_there(run: Run, member: Member, now_ns: int, *, returns: bool) -> None:
-    """A worker came; one that `returns` brings what it was missing with."""
-    if returns:
-        run.settle_losses(member.name, LossKind.WORKER, at_ms=_at_ms(run, now_ns))
-    run.settle_losses("", LossKind.NO_WORKER, at_ms=_at_ms(run, now_ns))
+def note_worker_there(run: Run, member: Member, now_ns: int) -> None:
+    """A worker that was lost is back, and brings with it what was missing."""
+    run.settle_losses(member.name, LossKind.WORKER, at_ms=_at_ms(run, now_ns))
 
 
 def note_end(run: Run, now_ns: int) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from locust_master.mailbox import Mailbox
 from locust_master.membership import Member
-from locust_protocol.v1 import assignment_pb2, master_service_pb2
+from locust_protocol.v1 import assignment_pb2, master_service_pb2, value_pb2
 
 
 class Mailboxes:
@@ -55,9 +55,9 @@ class Mailboxes:
         if (mailbox := self._by_uid.get(member.uid)) is not None:
             mailbox.put_assignment(make, pause_s=pause_s)
 
-    def put_settings(self, member: Member, settings: master_service_pb2.SessionSettings) -> None:
-        """Tells a member settings that changed."""
-        if (mailbox := self._by_uid.get(member.uid)) is not None:
+    def put_settings(self, settings: master_service_pb2.SessionSettings) -> None:
+        """Tells everybody settings that changed."""
+        for mailbox in self._by_uid.values():
             mailbox.put_settings(settings)
 
     def put_resync(self, member: Member, resync: master_service_pb2.Resync) -> None:
@@ -71,3 +71,8 @@ class Mailboxes:
         """Tells a member what is stored."""
         if (mailbox := self._by_uid.get(member.uid)) is not None:
             mailbox.put_acknowledgement(acknowledgement)
+
+    def put_message(self, member: Member, message: value_pb2.CustomMessage) -> None:
+        """Hands on a message of user code, which is delivered at most once."""
+        if (mailbox := self._by_uid.get(member.uid)) is not None:
+            mailbox.put_message(message)

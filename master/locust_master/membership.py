@@ -21,6 +21,9 @@ FORGET_AFTER_S = 600.0
 LATE_REPORT_INTERVALS = 2.0
 """Report intervals of silence after which the next reports may be old ones."""
 
+READ_AGAIN_S = 0.5
+"""Seconds after the master was late in which it reads what has waited for it."""
+
 MAX_LIVE_MEMBERS = 4_000
 """Workers at one time: as many as the server takes connections."""
 
@@ -39,10 +42,14 @@ class Member:
     address: str
     runner_indices: tuple[int, ...]
     heard_s: float
+    told_s: float = 0.0
+    """When its newest report was sent; `heard_s` may be later: nobody is blamed for the master's lateness."""
     reported_s: float = 0.0
     """When the newest report that counts samples came, or when it joined."""
     doubted_until_s: float = 0.0
     """Until then reports may hold what is older than their arrival: they waited for a connection."""
+    unread_until_s: float = 0.0
+    """Until then reports may have come earlier than they are read: they waited for the master."""
     dead_slots: frozenset[int] = frozenset()
     """Runners that the newest report calls dead; one that is started again is dead for less than that."""
     usable_runners: int = 0
@@ -68,7 +75,9 @@ class Member:
         if now_s - self.heard_s > LATE_REPORT_INTERVALS * interval_s:
             self.doubted_until_s = now_s + interval_s
         self.heard_s, self.stream_ended_s, self.status = now_s, None, report.status
-        if report.sequence and now_s >= self.doubted_until_s:
+        if now_s >= self.unread_until_s:
+            self.told_s = now_s
+        if report.sequence and now_s >= max(self.doubted_until_s, self.unread_until_s):
             self.reported_s = now_s
         dead = frozenset(
             each.slot for each in report.status.runners if each.state == report_pb2.RUNNER_STATE_DEAD
@@ -189,10 +198,18 @@ class Membership:
         """Records that a worker said goodbye."""
         member.is_live, member.has_left, member.gone_s = False, True, now_s
 
+    def set_suspect_after(self, suspect_after_s: float) -> None:
+        """Sets the silence after which live members are shown as missing."""
+        for member in self.live():
+            member.suspect_after_s = suspect_after_s
+
     def forgive(self, late_s: float, now_s: float) -> None:
         """Takes time out of every silence in which the master could not hear."""
         for member in self.live():
             member.heard_s = min(now_s, member.heard_s + late_s)
+            # What was read just now, and what is read next, came while the master did not look.
+            member.told_s = min(member.told_s, now_s - late_s)
+            member.unread_until_s = now_s + READ_AGAIN_S
 
     def expire(self, now_s: float) -> list[Member]:
         """Gives up members whose lease ran out; returns them. Forgets those that are long gone."""

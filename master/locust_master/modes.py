@@ -91,12 +91,14 @@ async def _start(parts: Parts) -> None:
     if parts.cluster.run is not None:
         return
     found = parts.not_taken_up
-    if found is not None and found.kind is ObstacleKind.RUN_TIME_OVER:
+    if found is not None and found.kind is ObstacleKind.RUN_TIME_OVER and parts.settings.headless:
         # The same command, started again by whoever looks after it: what it asked for is over.
         raise DegradedError(
             f"the run of this command line was cut off, and closed as INTERRUPTED: {found.text}",
             remedy="start again for a new run; what was counted is in the run store",
         )
+    if found is not None and found.kind is ObstacleKind.RUN_TIME_OVER:
+        return  # screens see what it came to; they may start another one
     check_start(parts.conductor.locustfile, parts.settings.options)
     await _wait_workers(parts)
     await parts.conductor.start(parts.settings.options, actor=COMMAND_LINE)

@@ -12,11 +12,22 @@ from dataclasses import dataclass
 
 from locust_master.membership import Member
 
+FRESH_INTERVALS = 1.5
+"""Report intervals within which everybody must have been heard before users move."""
+
+FRESH_PATIENCE_S = 15.0
+"""Seconds after which a newcomer gets its share even if somebody always reports late."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Newcomer:
     joined_s: float
     generation: int
+
+    def may_follow(self, told_s: float, *, now_s: float, interval_s: float) -> bool:
+        """True when all others were heard since it came, and a moment ago."""
+        is_fresh = now_s - told_s <= FRESH_INTERVALS * interval_s or now_s - self.joined_s > FRESH_PATIENCE_S
+        return told_s > self.joined_s and is_fresh
 
 
 class Newcomers:
@@ -37,18 +48,21 @@ class Newcomers:
         """Returns the members that do not wait."""
         return [member for member in members if member.key not in self._waiting]
 
-    def admit(self, live: Iterable[Member]) -> bool:
-        """Lets in those whose time has come; True when there were some. Forgets those that are gone."""
+    def admit(self, live: Iterable[Member], *, now_ns: int, interval_s: float) -> bool:
+        """Lets in those whose time has come; True when there were some. Forgets those that are gone.
+
+        `interval_s` is how often workers report: who has not for longer may be cut off since.
+        """
         live = list(live)
         keys = {member.key for member in live}
         self._waiting = {key: each for key, each in self._waiting.items() if key in keys}
-        heard_s = min((member.heard_s for member in live if member.key not in self._waiting), default=None)
+        told_s = min((member.told_s for member in live if member.key not in self._waiting), default=None)
         ready = [
             member.key
             for member in live
             if (each := self._waiting.get(member.key)) is not None
             and member.status.observed_generation >= each.generation
-            and (heard_s is None or heard_s > each.joined_s)
+            and (told_s is None or each.may_follow(told_s, now_s=now_ns / 1e9, interval_s=interval_s))
         ]
         for key in ready:
             del self._waiting[key]

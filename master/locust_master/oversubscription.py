@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from locust_master.membership import Member
+
+logger = logging.getLogger(__name__)
 
 
 def oversubscribed_hosts(members: Sequence[Member]) -> dict[str, str]:
@@ -34,6 +37,14 @@ class OversubscriptionWatch:
 
     def __init__(self) -> None:
         self._named: set[str] = set()
+
+    def notices(self, member: Member, live: Sequence[Member]) -> list[str]:
+        """Returns what the operator of `member` should know; what is new of any host is logged here, too."""
+        sentences = oversubscribed_hosts(live)
+        for sentence in self.new_sentences(sentences):
+            logger.warning("%s", sentence)
+        host = host_of(member)
+        return [sentences[host]] if host in sentences else []
 
     def new_sentences(self, sentences: dict[str, str]) -> list[str]:
         """Returns the sentences about hosts that were not named yet; `sentences` are all of now."""

@@ -30,6 +30,9 @@ EMPTY_PLAN = PlacementPlan(start_us=0, by_worker={}, total_target=0)
 CHANGE_LEAD_US = 100_000
 """Microseconds from a change of the goal to its first step: assignments arrive before that is due."""
 
+BEFORE_START_US = -1
+"""A moment before run time zero, when the first user is due: until then nobody runs, whatever is planned."""
+
 NOBODY: frozenset[str] = frozenset()
 
 
@@ -95,13 +98,15 @@ class Run:
         one before is pursued. `idle` are the keys of members that run nothing, whatever was planned: their
         users come again one after the other, like all others.
         """
+        if at_us == 0:
+            at_us = BEFORE_START_US
         before, later = self.goal, self.later
         if goal is not None:
             self.goal, later = goal, (TimedGoal(at_us + CHANGE_LEAD_US, goal), *later)
         here = {member.key for member in members if member.key not in idle}
         planned = planned_placement(self.plan, at_us)
         for member in members:
-            self.totals.expect(member.key, member.name, at_ms=at_us // 1_000)
+            self.totals.expect(member.key, member.name, at_ms=max(0, at_us) // 1_000)
         self.follow(
             PlanBasis(
                 start_us=next_start_us(self.plan, at_us=at_us, spawn_rate=before.spawn_rate),
@@ -168,10 +173,14 @@ class Run:
                 return False
         elif at_us < end_us(self.plan):
             return False
-        if any(member.status.observed_generation < generation for member in members):
-            return False
         planned = planned_placement(self.plan, at_us)
-        for member in members:
+        # Nobody waits for who has no share yet, or no runner any more.
+        waited = [member for member in members if member.key in planned and member.usable_runners]
+        if any(member.status.observed_generation < generation for member in waited):
+            return False
+        if self.goal.users and not waited:
+            return False
+        for member in waited:
             placed = sum(count.running + count.ended for count in member.status.users)
             wanted = sum(planned.get(member.key, {}).values())
             if placed < wanted:
@@ -191,6 +200,8 @@ class Run:
 
     def settle_losses(self, worker: str, kind: LossKind, *, at_ms: int) -> None:
         """Notes that losses of a kind are over: whoever comes back brings all its samples."""
+        if not any(o.worker == worker and o.kind is kind and o.until_ms is None for o in self.losses):
+            return
         self.losses = [
             replace(loss, until_ms=at_ms, missing_ms=0)
             if loss.worker == worker and loss.kind is kind and loss.until_ms is None

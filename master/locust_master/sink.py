@@ -116,7 +116,7 @@ class Sink:
         assert self._cluster is not None
         for member in self._cluster.membership.live():
             if not message.HasField("to_runner") or message.to_runner in member.runner_indices:
-                self._cluster.mailbox(member).put_message(message)
+                self._cluster.send_message(member, message)
 
     # ── wishes ───────────────────────────────────────────────────────────────────────────────────────────
 

@@ -154,10 +154,29 @@ def test_kept_share_is_nobody_else_s_until_its_worker_comes_back() -> None:
     lose(fleet, [first])
     assert goal_users(fleet.assignment(first)) == 5
     fleet.register(registration(2, progress=FENCED))
+    fleet.seconds += 1
+    fleet.cluster.tick(fleet.now_ns)
     again = fleet.cluster.membership.by_uid(second.uid)
     assert again is not None
     told = fleet.assignment(again)
     assert (base_users(told), goal_users(told)) == (0, 5)
+
+
+def test_many_that_come_back_at_once_are_one_change() -> None:
+    """A plan for each would keep the master from acknowledging, and the leases of all would run out."""
+    fleet, members = started(*range(1, 9), users=16, spawn_rate=10)
+    fleet.seconds = 8
+    generation = fleet.cluster.generation
+    for number in range(1, 9):
+        fleet.register(registration(number, progress=FENCED))
+    assert fleet.cluster.generation == generation + 1
+    told = [fleet.assignment(fleet.cluster.membership.by_uid(member.uid) or member) for member in members]
+    assert sum(map(base_users, told)) == 0
+    fleet.seconds = 8.1
+    fleet.cluster.tick(fleet.now_ns)
+    assert fleet.cluster.generation == generation + 2
+    assert planned_users(run_of(fleet).plan, 8_100_000) == 2
+    assert planned_users(run_of(fleet).plan, 10_000_000) == 16
 
 
 def test_edit_leaves_a_kept_share_to_its_worker() -> None:
@@ -199,7 +218,10 @@ def test_run_without_workers_says_from_when_until_when() -> None:
     assert run_of(fleet).is_degraded
     assert run_of(fleet).losses[0].sentence() == "no worker, so no load, from 3 s on"
     fleet.seconds = 8
-    fleet.join(registration(2))
+    second = fleet.join(registration(2))
+    assert run_of(fleet).without_workers_since_ms is not None
+    fleet.tell(second, report(1, generation=fleet.cluster.generation))
+    fleet.cluster.tick(fleet.now_ns)
     assert run_of(fleet).losses[0].sentence() == "no worker, so no load, from 3 s on until 8 s"
     assert run_of(fleet).without_workers_since_ms is None
 

@@ -126,6 +126,7 @@ def test_run_without_any_worker_left_says_so(caplog: pytest.LogCaptureFixture) -
     fleet, (first, second) = started(1, 2)
     fleet.cluster.goodbye(first, "", fleet.now_ns)
     assert "no worker is left" not in caplog.text
+    fleet.seconds = 1
     fleet.cluster.goodbye(second, "", fleet.now_ns)
     assert "no worker is left" in caplog.text
 

@@ -103,6 +103,7 @@ def test_share_follows_the_runners_that_are_left() -> None:
     fleet.tell(first, with_dead_runners(report(2), 1))
     assert [goal_users(fleet.assignment(member)) for member in (first, second)] == [4, 8]
     fleet.tell(first, with_dead_runners(report(3), 0, 1))
+    fleet.seconds = 2
     fleet.tell(first, with_dead_runners(report(4), 0, 1))
     assert [goal_users(fleet.assignment(member)) for member in (first, second)] == [0, 12]
 
@@ -142,6 +143,7 @@ def test_run_without_any_worker_waits_for_the_next_that_joins() -> None:
     fleet.cluster.tick(fleet.now_ns)
     assert fleet.cluster.state is RunState.SPAWNING
     second = fleet.join(registration(2))
+    fleet.seconds = 21
     hear(fleet, second)
     assert goal_users(fleet.assignment(second)) == 10
 

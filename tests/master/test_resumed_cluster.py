@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from locust_master.lifecycle import RunState
 from locust_master.losses import LossTerms
 from locust_master.merging.totals import RunTotals
-from locust_master.planning.goal import ClassShare, Goal
+from locust_master.planning.goal import ClassShare, Goal, TimedGoal
 from locust_master.planning.placement import WorkerCapacity
 from locust_master.planning.plan import PlanBasis
 from locust_master.resuming.restore import is_embedded, restored_members, restored_run
@@ -30,6 +31,7 @@ from tests.master.cluster_builders import (
     event_kinds,
     goal_users,
     registration,
+    report,
     uid_of,
 )
 
@@ -152,6 +154,19 @@ def test_worker_that_does_not_come_is_silent_and_then_lost() -> None:
     assert "first0" in {loss.worker for loss in run.losses}
 
 
+def test_watermark_waits_for_a_worker_that_has_not_come_back_yet() -> None:
+    """It is about to report what it ran while the master was away, even if it had reported nothing before."""
+    fleet, run = resumed(registration(1), registration(2))
+    fleet.register(coming_back(2))
+    member = fleet.cluster.membership.by_uid(uid_of(2))
+    assert member is not None
+    for sequence in (10, 11):
+        fleet.seconds += 1
+        fleet.tell(member, report(sequence))
+    assert run.totals.complete_until_ms([member.key]) == 25_000
+    assert run.totals.complete_until_ms([uid_of(1).hex(), member.key]) == 0
+
+
 def test_embedded_worker_is_lost_with_its_master_and_its_samples_are_declared() -> None:
     """From its last report, 19 s, to what the store last says of its master, 20 s, and a little."""
     request = registration(1)
@@ -172,3 +187,22 @@ def test_run_that_was_stopping_drains_its_workers_again() -> None:
     assert member is not None
     assert fleet.assignment(member).phase == assignment_pb2.PHASE_DRAIN
     assert run.stop_requested_us == run.now_us(fleet.now_ns)
+
+
+def test_edit_before_the_death_is_the_goal_after_it() -> None:
+    """The stored plan has the edit as what follows the goal before."""
+    stored = stored_run(registration(1), state=RunState.RUNNING)
+    edited = Goal(50, 4.0, (ClassShare("A", 1),))
+    plan = replace(stored.plan, later=(TimedGoal(5_000_000, edited), TimedGoal(1 << 60, Goal(1, 1, ()))))
+    run = restored_run(
+        replace(stored, plan=plan),
+        totals=RunTotals(),
+        events=(),
+        bundle=bundle_pb2.BundleReference(),
+        settings=assignment_pb2.RunSettings(),
+        loss_terms=LossTerms(),
+        start_ns=START_NS,
+        now_ns=START_NS + 6_000_000_000,
+    )
+    assert run.goal == edited
+    assert [each.goal.users for each in run.later] == [1]

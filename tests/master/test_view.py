@@ -111,6 +111,22 @@ def test_stream_is_whole_again_for_a_new_run_and_a_new_epoch() -> None:
     assert not watched.next().complete
 
 
+def test_worker_that_is_lost_is_shown_without_users_and_rate() -> None:
+    """Its lease has ended them: the last number that it told would be read as load."""
+    watched = Watched()
+    watched.start()
+    watched.fleet.seconds = 2.0
+    watched.report(users=4)
+    assert [count.running for count in watched.next().workers[0].status.users] == [4]
+    watched.fleet.seconds = 60.0
+    watched.fleet.cluster.tick(watched.fleet.now_ns)
+    snapshot = watched.next()
+    (lost,) = snapshot.workers
+    assert lost.state == report_pb2.WORKER_STATE_MISSING
+    assert (list(lost.status.users), lost.requests_per_second, snapshot.run.users) == ([], 0.0, 0)
+    assert {runner.users for runner in lost.status.runners} == {0}
+
+
 def test_events_are_sent_once() -> None:
     """A list that grows is not sent again."""
     watched = Watched()

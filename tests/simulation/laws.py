@@ -6,7 +6,7 @@ A law that is broken raises `LawBroken` with the diary of what was done, so that
 from __future__ import annotations
 
 from collections import Counter, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from locust_master.losses import LossKind
@@ -33,8 +33,14 @@ UNHEARD_PLAN_S = (-0.3, 1.3)
 """From when until when, seconds around the beginning of a silence, plans are made that the silent worker does
 not hear although the master has heard it just before: a report interval, and the way of what is sent."""
 
+IN_TOUCH_S = 0.15
+"""Seconds between two looks that are next to each other, and a little."""
+
+MAX_SILENCES = 20
+"""Beginnings of silences that are remembered; those of a lease are looked at."""
+
 STALL_S = 6.0
-"""Seconds after a runner stood still for which its samples may be late: the watermark does not wait for it."""
+"""Seconds after a runner stood still for which its samples may be late: no watermark waits for it."""
 
 
 class LawBroken(AssertionError):
@@ -51,11 +57,11 @@ class _PlanInForce:
 
 
 @dataclass
-class _Silence:
-    """From when until when a worker was out of touch."""
+class _Silences:
+    """When a worker fell silent, and until when it was."""
 
-    since_s: float
-    until_s: float
+    since_s: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_SILENCES))
+    until_s: float = -1e9
 
 
 class Laws:
@@ -64,11 +70,13 @@ class Laws:
     def __init__(self, world: World) -> None:
         self._world = world
         self._plans: deque[_PlanInForce] = deque()
-        self._silences: dict[bytes, _Silence] = {}
+        self._silences: dict[bytes, _Silences] = {}
         self._stall_s: dict[bytes, float] = {}
+        self._stalled_s: dict[bytes, float] = {}
         self._trouble_s = -1e9
         self._looks = 0
-        self.worst_overshoot = 0
+        self.lost_samples = 0
+        """Samples that went with a worker that was lost; the run declares them."""
 
     def look(self) -> None:
         """Looks once; called many times a virtual second."""
@@ -76,6 +84,7 @@ class Laws:
         self._note_trouble()
         self._users_are_not_more_than_planned()
         self._lost_workers_run_nothing()
+        self._nobody_runs_after_the_run_time()
         self._memory_is_bounded()
         if self._looks % COUNT_EVERY == 0 and self._world.master.process.state is ProcessState.ALIVE:
             self._nothing_is_counted_twice()
@@ -97,7 +106,7 @@ class Laws:
                 self._note_silence(worker, now_s)
                 is_trouble = True
             if any(map(_is_frozen, worker.host.runners)):
-                self._stall_s[worker.uid] = now_s
+                self._note_stall(worker, now_s)
         if is_trouble:
             self._trouble_s = now_s
         run = world.master.run
@@ -115,26 +124,37 @@ class Laws:
         """Seconds since everybody last was out of touch with somebody."""
         return self._world.loop.time() - self._trouble_s
 
+    def _note_stall(self, worker: WorkerLife, now_s: float) -> None:
+        last_s = self._stall_s.get(worker.uid, -1e9)
+        if now_s - last_s > STALL_S:
+            self._stalled_s[worker.uid] = 0
+        elif now_s - last_s < REACTION_S:
+            self._stalled_s[worker.uid] += now_s - last_s
+        self._stall_s[worker.uid] = now_s
+
     def _note_silence(self, worker: WorkerLife, now_s: float) -> None:
-        silence = self._silences.get(worker.uid)
-        if silence is None or now_s - silence.until_s > HEARS_AGAIN_S:
-            self._silences[worker.uid] = _Silence(now_s, now_s)
-        else:
-            silence.until_s = now_s
+        silences = self._silences.setdefault(worker.uid, _Silences())
+        if now_s - silences.until_s > IN_TOUCH_S:
+            silences.since_s.append(now_s)
+        silences.until_s = now_s
 
     def _users_are_not_more_than_planned(self) -> None:
         """Two workers never run the same share, over expiry, fencing and return."""
         world = self._world
-        running = sum(worker.users for worker in world.workers if not self._stood_still(worker))
+        running = sum(
+            worker.users - worker.host.ending() for worker in world.workers if not self._stood_still(worker)
+        )
         if not self._plans:
             if running:
                 self.fail(f"{running} users before the start")
+            return
+        at_us = (world.loop.now_ns - world.journal.start_ns) // 1_000
+        if running <= planned_users(self._plans[-1].plan, at_us) and world.master.has_active_run:
             return
         longest_s = world.settings.lease_ttl_s + LEASE_REASSIGN_GRACE_S
         window_s = REACTION_S if self.calm_s > longest_s + REACTION_S else longest_s + 2 * REACTION_S
         since_s = world.loop.time() - window_s
         in_force = [each.plan for each in self._plans if each.until_s >= since_s]
-        at_us = (world.loop.now_ns - world.journal.start_ns) // 1_000
         planned = max((self._most_users(plan, at_us, window_s) for plan in in_force), default=0)
         allowed = planned + max(planned * 0.02, 1) + self._unheard()
         if running > allowed:
@@ -159,15 +179,24 @@ class Laws:
         return beyond
 
     def _has_not_heard_a_plan(self, worker: WorkerLife) -> bool:
-        silence = self._silences.get(worker.uid)
-        if silence is None or self._world.loop.time() - silence.until_s > HEARS_AGAIN_S:
+        silences = self._silences.get(worker.uid)
+        if silences is None or self._world.loop.time() - silences.until_s > HEARS_AGAIN_S:
             return False
-        first_s, last_s = (silence.since_s + each for each in UNHEARD_PLAN_S)
-        return any(first_s <= plan.since_s <= last_s for plan in self._plans)
+        before_s, after_s = UNHEARD_PLAN_S
+        return any(
+            since_s + before_s <= plan.since_s <= since_s + after_s
+            for since_s in silences.since_s
+            for plan in self._plans
+        )
 
     def _stood_still(self, worker: WorkerLife) -> bool:
-        """A runner under SIGSTOP cannot end its users; it does so when it goes on."""
-        return self._world.loop.time() - self._stall_s.get(worker.uid, -1e9) < REACTION_S
+        """A runner under SIGSTOP cannot end its users; it does so when it goes on.
+
+        Unless its agent is stopped then: pings that wait for it say that the lease lasts.
+        """
+        stall_s = self._world.loop.time() - self._stall_s.get(worker.uid, -1e9)
+        is_stopped = worker.process.state is not ProcessState.ALIVE
+        return stall_s < (self._world.settings.lease_ttl_s + 2 if is_stopped else REACTION_S)
 
     @staticmethod
     def _most_users(plan: PlacementPlan, at_us: int, window_s: float) -> int:
@@ -183,6 +212,15 @@ class Laws:
                 continue
             if worker.users:
                 self.fail(f"{worker.name} is lost for the master and runs {worker.users} users")
+
+    def _nobody_runs_after_the_run_time(self) -> None:
+        """Whether or not there is a master that says so."""
+        deadline_s = self._world.journal.deadline_s
+        if deadline_s is None or self._world.loop.time() < deadline_s + 2 * REACTION_S:
+            return
+        for worker in self._world.workers:
+            if worker.users and not self._stood_still(worker):
+                self.fail(f"{worker.name} runs {worker.users} users after the run time")
 
     def _memory_is_bounded(self) -> None:
         for worker in self._world.workers:
@@ -268,6 +306,7 @@ class Laws:
             and sample.epoch == run.totals.epoch
             and sample.number not in truth.died_with_runner
         ]
+        self.lost_samples = len(missing)
         for worker in self._world.workers:
             self._loss_is_declared(worker, [sample for sample in missing if sample.worker == worker.uid])
         undead = [n for n in numbers if n in truth.died_with_runner]
@@ -279,6 +318,8 @@ class Laws:
         """Only who is lost takes samples along, and never more than the run says."""
         if not missing:
             return
+        if worker.was_killed and self._world.master.cluster.membership.by_uid(worker.uid) is None:
+            return  # it joined, and its master died before the store had that: two deaths
         run = self._world.master.run
         assert run is not None
         about = f"{len(missing)} samples of {worker.name} are missing: {self._about(missing[0].number)}"
@@ -292,6 +333,8 @@ class Laws:
         if not declared:
             self.fail(f"{about} … {self._about(missing[-1].number)}; losses {run.losses}")
         missing_ms = (missing[-1].at_ns - missing[0].at_ns) // 1_000_000
+        # What a runner took that stood still comes later than its agent's reports say.
+        missing_ms -= round(self._stalled_s.get(worker.uid, 0.0) * 1e3)
         if missing_ms > max(loss.missing_ms for loss in declared):
             self.fail(f"{about} … {self._about(missing[-1].number)}; declared {declared}")
 

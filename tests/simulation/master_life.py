@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
+from dataclasses import replace
 
 from locust_master.cluster import Cluster, Happening
 from locust_master.ledger import Ledger
 from locust_master.lifecycle import Lifecycle, RunState
 from locust_master.losses import LossTerms
 from locust_master.merging.totals import RunTotals
-from locust_master.planning.goal import Goal
-from locust_master.resuming.conditions import away_s, start_ns
+from locust_master.planning.goal import ClassShare, Goal
+from locust_master.resuming.conditions import ObstacleKind, Wanted, away_s, obstacle, start_ns
 from locust_master.resuming.keeper import RunKeeper
 from locust_master.resuming.restore import restored_members, restored_run
 from locust_master.run import Run, RunRecord, edited_goal
@@ -29,6 +30,8 @@ from tests.simulation.virtual_loop import Machine, Process, VirtualLoop
 RUN_ID = bytes(range(16))
 
 START_LEAD_NS = 200_000_000
+
+RESUME_WITHIN_S = 60.0
 
 
 class MasterLife:
@@ -52,9 +55,11 @@ class MasterLife:
             lambda: Cluster(lease_ttl_s=lease_ttl_s, report_interval_s=1.0, sink=self.store)
         )
         self.keeper = RunKeeper(self.cluster)
+        self._lock = asyncio.Lock()
+        self._loop = loop
         self.store.cluster, self.store.keeper = self.cluster, self.keeper
         self.service = MasterService(self.cluster, None)  # type: ignore[arg-type]
-        if journal.record is not None:
+        if journal.record is not None and not journal.is_finished:
             journal.write_file(folds=chance.random() < 0.5)
             self.process.run(self._resume)
         self.process.create_task(RunClock(self.cluster, self._act).run(), name="clock")
@@ -64,6 +69,11 @@ class MasterLife:
     def run(self) -> Run | None:
         """The run, once it was started."""
         return self.cluster.run
+
+    @property
+    def has_active_run(self) -> bool:
+        """True while the run has a plan to follow."""
+        return self.run is not None and self.run.lifecycle.is_active
 
     @property
     def has_stopped(self) -> bool:
@@ -79,6 +89,8 @@ class MasterLife:
             self.journal.start_ns = self.process.machine.clock_ns() + START_LEAD_NS
             run = _new_run(goal, start_ns=self.journal.start_ns, run_time_s=run_time_s)
             self.journal.record = run.record
+            if run_time_s is not None:
+                self.journal.deadline_s = self._loop.time() + START_LEAD_NS / 1e9 + run_time_s
             self.keeper.follow(run, self.store)  # type: ignore[arg-type]
             self.cluster.begin(run)
             self.keeper.look(self.process.machine.clock_ns() / 1e9)
@@ -86,22 +98,23 @@ class MasterLife:
 
         self.process.run(act)
 
-    def edit(self, *, users: int | None = None, spawn_rate: float | None = None) -> None:
+    def edit(
+        self,
+        *,
+        users: int | None = None,
+        spawn_rate: float | None = None,
+        classes: tuple[ClassShare, ...] = (),
+    ) -> None:
         """Moves the goal."""
         run = self.run
         if run is not None and run.lifecycle.is_active:
             goal = edited_goal(run.goal, users=users, spawn_rate=spawn_rate)
+            goal = replace(goal, classes=classes or goal.classes)
             self.process.run(lambda: self.cluster.set_goal(goal, self.process.machine.clock_ns()))
 
     def reset(self) -> None:
         """Starts a new epoch of the statistics."""
-        if self.run is not None and self.run.lifecycle.is_active:
-
-            def act() -> None:
-                self.cluster.reset_statistics()
-                self.keeper.look(self.process.machine.clock_ns() / 1e9)
-
-            self.process.run(act)
+        self.process.create_task(self._reset(), name="reset")
 
     def stop(self) -> None:
         """Ends the users."""
@@ -114,15 +127,27 @@ class MasterLife:
     # ── parts ────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _stop(self) -> None:
-        run = self.run
-        if run is not None and run.lifecycle.is_active:
-            await self.keeper.wait_stop_kept(run, stop_timeout_ms=0)
-            self.cluster.drain(self.process.machine.clock_ns(), stop_timeout_ms=0)
+        async with self._lock:
+            run = self.run
+            if run is not None and run.lifecycle.is_active:
+                await self.keeper.wait_stop_kept(run, stop_timeout_ms=0)
+                self.cluster.drain(self.process.machine.clock_ns(), stop_timeout_ms=0)
+
+    async def _reset(self) -> None:
+        async with self._lock:
+            run = self.run
+            if run is None or not run.lifecycle.is_active:
+                return
+            await self.keeper.wait_epoch_kept(run, run.stats_epoch + 1)
+            if not self.store.is_stalled and run.lifecycle.is_active:
+                self.cluster.reset_statistics()
+                self.keeper.look(self.process.machine.clock_ns() / 1e9)
 
     async def _act(self, happening: Happening, run: Run) -> None:
         if happening is Happening.DEADLINE:
             await self._stop()
-        await asyncio.sleep(0)
+        elif happening is Happening.DRAINED:
+            self.store.finish()
 
     def _resume(self) -> None:
         """Takes the run up, as a master does before it serves anybody."""
@@ -130,10 +155,21 @@ class MasterLife:
         assert stored is not None, "a start is in the store before anybody hears of it"
         now_ns = self.process.machine.clock_ns()
         now = Written((now_ns + WALL_AHEAD_NS) // 1_000_000, now_ns, BOOT_ID)
-        zero_ns = start_ns(stored, now)
-        assert zero_ns == self.journal.start_ns
         record = self.journal.record
         assert record is not None
+        wanted = Wanted(
+            resume_within_s=RESUME_WITHIN_S,
+            bundle_digest=record.bundle.digest,
+            options=record.defaults,
+            arguments=(),
+        )
+        found = obstacle(stored, wanted, now)
+        if found is not None:
+            assert found.kind is ObstacleKind.RUN_TIME_OVER
+            self.journal.is_finished = True
+            return
+        zero_ns = start_ns(stored, now)
+        assert zero_ns == self.journal.start_ns
         run = restored_run(
             stored,
             totals=load_totals(self.journal.path),

@@ -7,9 +7,18 @@ from collections.abc import Callable
 
 from tests.simulation.virtual_loop import ProcessState
 from tests.simulation.worker_life import WorkerLife
-from tests.simulation.world import World, WorldSettings, quiet_loop
+from tests.simulation.world import World, WorldSettings, class_shares, quiet_loop
 
 MAX_WORKERS = 5
+
+SECONDS = 8.0
+"""Virtual seconds of blows, if nothing else is asked for."""
+
+MIXES = ((1,), (1, 1), (3, 1))
+"""Weights of the user classes."""
+
+HAVE_RUN_TIME = 0.15
+"""Part of the runs that end by themselves, whatever happens to their master."""
 
 STOP_PATIENCE_S = 25.0
 """Seconds after a stop by which the run is over: the patience for last reports, and a little."""
@@ -35,6 +44,7 @@ class Scenario:
             (2, self._freeze_master),
             (3, self._kill_master),
             (4, self._edit),
+            (1, self._edit_mix),
             (3, self._reset),
             (2, self._stall_store),
         ]
@@ -48,44 +58,63 @@ class Scenario:
         world.start(
             users=chance.randint(1, 14),
             spawn_rate=chance.choice([1, 2, 3, 5, 10]),
-            weights=chance.choice([(1,), (1, 1), (3, 1)]),
-            run_time_s=None,
+            weights=chance.choice(MIXES),
+            run_time_s=chance.uniform(1, seconds) if chance.random() < HAVE_RUN_TIME else None,
         )
         end_s = world.loop.time() + seconds
-        mean_s = chance.choice([0.7, 1.5, 4.0])
-        while world.loop.time() < end_s:
+        mean_s = chance.choice([0.3, 0.7, 2.0])
+        while world.loop.time() < end_s and not self._is_over:
             await world.pass_time(chance.expovariate(1 / mean_s))
             weights = [weight for weight, _ in self._blows]
             ((_, blow),) = chance.choices(self._blows, weights)
             blow()
-        await self._come_to_rest()
+            world.blows[blow.__name__.strip("_").replace("_", " ")] += 1
+        world.end_trouble()
+        if not world.present():
+            self._join()
+        if world.journal.deadline_s is None:
+            await self._come_to_rest()
+            world.note("stop")
+            world.master.stop()
         await self._end()
+
+    @property
+    def _is_over(self) -> bool:
+        """True when the run time is over, and so the run."""
+        master = self._world.master
+        return master.has_stopped or (master.process.is_alive and master.run is None)
 
     async def _come_to_rest(self) -> None:
         world = self._world
-        await world.pass_time(12.0)  # hangs and freezes end by themselves
-        world.restart_master()
-        if not world.present():
-            self._join()
         lease_s = world.settings.lease_ttl_s
         run = world.master.run
         assert run is not None
         patience_s = 2 * (lease_s + 2) + 5 + 2 * (run.goal.users + 14) / run.goal.spawn_rate
-        await world.wait_until(lambda: not world.laws.users_follow_the_plan(), timeout_s=patience_s)
-        await world.pass_time(2.0)
-        if wrong := world.laws.users_follow_the_plan():
-            world.laws.fail(f"users do not follow the plan: {wrong}")
+        until_s = world.loop.time() + patience_s
+        while wrong := await self._stays_as_planned():
+            if world.loop.time() > until_s:
+                world.laws.fail(f"users do not follow the plan: {wrong}")
+
+    async def _stays_as_planned(self) -> str:
+        """Returns what is not as planned, now or a second later."""
+        wrong = self._world.laws.users_follow_the_plan()
+        await self._world.pass_time(0.3 if wrong else 1.0)
+        return wrong or self._world.laws.users_follow_the_plan()
 
     async def _end(self) -> None:
         world = self._world
-        world.note("stop")
-        world.master.stop()
-        if not await world.wait_until(lambda: world.master.has_stopped, timeout_s=STOP_PATIENCE_S):
+        if not await world.wait_until(lambda: self._is_over, timeout_s=self._patience_s):
             world.laws.fail("the run does not end")
         await world.pass_time(1.0)
         if any(worker.users for worker in world.workers):
             world.laws.fail("users run after the end")
-        world.laws.all_is_counted()
+        if world.master.run is not None:
+            world.laws.all_is_counted()
+
+    @property
+    def _patience_s(self) -> float:
+        deadline_s = self._world.journal.deadline_s
+        return STOP_PATIENCE_S + max(0.0, (deadline_s or 0.0) - self._world.loop.time())
 
     # ── blows ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -171,6 +200,12 @@ class Scenario:
             self._world.note(f"edit: {users} users at {spawn_rate}/s")
             self._world.master.edit(users=users, spawn_rate=spawn_rate)
 
+    def _edit_mix(self) -> None:
+        if self._world.master.process.state is ProcessState.ALIVE:
+            weights = self._chance.choice(MIXES)
+            self._world.note(f"edit: weights {weights}")
+            self._world.master.edit(classes=class_shares(weights))
+
     def _reset(self) -> None:
         if self._world.master.process.state is ProcessState.ALIVE:
             self._world.note("reset")
@@ -183,7 +218,7 @@ class Scenario:
         self._world.later(self._chance.uniform(0.2, 5), lambda: setattr(store, "is_stalled", False))
 
 
-def play(seed: int, *, seconds: float = 20.0, settings: WorldSettings | None = None) -> World:
+def play(seed: int, *, seconds: float = SECONDS, settings: WorldSettings | None = None) -> World:
     """Plays the scenario of a seed and returns the world as it was in the end."""
     with quiet_loop() as loop:
         world = World(loop, seed, settings or WorldSettings())

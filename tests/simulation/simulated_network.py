@@ -113,7 +113,7 @@ class Connection:
         """Delivers what was held."""
         held, self._held = self._held, []
         for to, callback, args in held:
-            to.call_later(MIN_DELAY_S, callback, *args)
+            to.call_later(0, callback, *args)  # at once, or what is sent now could overtake it
 
     def close(self) -> None:
         """Both ends notice soon; nothing arrives any more."""

@@ -39,9 +39,6 @@ LINK_S = 0.0005
 
 HEARTBEAT_S = 1.0
 
-LEASE_CHECK_S = 0.25
-"""Seconds between two looks at the lease."""
-
 
 @dataclass
 class RunnerHost:
@@ -61,9 +58,13 @@ class RunnerHost:
         """Users that run here, on whatever runner; those of one that stands still load nobody."""
         total: Counter[str] = Counter()
         for runner in self.runners:
-            if runner.process.state is ProcessState.ALIVE:
+            if runner.users and runner.process.state is ProcessState.ALIVE:
                 total.update(runner.users)
         return total
+
+    def ending(self) -> int:
+        """Users among them that were told to end and finish what they do."""
+        return sum(runner.users.total() for runner in self.runners if runner.is_ending)
 
 
 class SimulatedRunnerProcess:
@@ -151,7 +152,7 @@ class SimulatedRunner:
         self._target = link_pb2.Target()
         self._schedules: tuple[UserSchedule, ...] = ()
         self._run_id = self._ended_run_id = b""
-        self._is_ending = self._is_quitting = False
+        self.is_ending = self._is_quitting = False
         self._observed_generation = 0
         self._in_hand: list[int] = []
         self._told_users: dict[str, int] = {}
@@ -164,7 +165,6 @@ class SimulatedRunner:
         self.process.on_death.append(self._note_death)
         self.process.create_task(self._flush_for_ever(), name="flush")
         self.process.create_task(self._work_for_ever(), name="work")
-        self.process.create_task(self._watch_lease(), name="lease")
 
     def take(self, frame: link_pb2.ToRunner) -> None:
         """A frame of the agent's."""
@@ -185,7 +185,7 @@ class SimulatedRunner:
             self._is_quitting = True
             if not self._run_id:
                 self._quit()
-            elif not self._is_ending:
+            elif not self.is_ending:
                 self._begin_end()
 
     def link_closed(self) -> None:
@@ -201,7 +201,7 @@ class SimulatedRunner:
 
     def _approach(self) -> None:
         target = self._target
-        if self._is_ending or self._is_quitting:
+        if self.is_ending or self._is_quitting:
             return
         is_wanted = target.phase == assignment_pb2.PHASE_RUN and bool(target.run_id) and not self._is_over()
         if self._run_id and not (is_wanted and target.run_id == self._run_id):
@@ -219,12 +219,10 @@ class SimulatedRunner:
         else:
             self._note_applied()
 
-    async def _watch_lease(self) -> None:
-        while True:
-            await asyncio.sleep(LEASE_CHECK_S)
-            if self._lease.is_over and self._run_id and self._target.phase == assignment_pb2.PHASE_RUN:
-                self._target.phase = assignment_pb2.PHASE_DRAIN
-                self._approach()
+    def _look_at_lease(self) -> None:
+        if self._lease.is_over and self._run_id and self._target.phase == assignment_pb2.PHASE_RUN:
+            self._target.phase = assignment_pb2.PHASE_DRAIN
+            self._approach()
 
     def _is_over(self) -> bool:
         target = self._target
@@ -235,7 +233,7 @@ class SimulatedRunner:
 
     def _place(self) -> None:
         """As many users as are wanted now, and again when that changes."""
-        if not self._run_id or self._is_ending:
+        if not self._run_id or self.is_ending:
             return
         if self._is_over():
             self._begin_end()
@@ -255,7 +253,7 @@ class SimulatedRunner:
             self._place()
 
     def _begin_end(self) -> None:
-        self._is_ending = True
+        self.is_ending = True
         self.process.call_later(self.host.drain_s, self._end_run)
 
     def _end_run(self) -> None:
@@ -264,7 +262,7 @@ class SimulatedRunner:
         self._window = ReportWindow()
         self.recorder.end_run()
         self._ended_run_id, self._run_id = self._run_id, b""
-        self._is_ending = False
+        self.is_ending = False
         if self._is_quitting:
             self._quit()
         else:
@@ -305,6 +303,7 @@ class SimulatedRunner:
     async def _flush_for_ever(self) -> None:
         while True:
             await asyncio.sleep(RUNNER_FLUSH_INTERVAL_S)
+            self._look_at_lease()  # which the real one looks at as often
             is_full = self._window.is_full
             is_heartbeat_due = self.host.loop.time() - self._heartbeat_s >= HEARTBEAT_S
             if (

@@ -55,6 +55,10 @@ class Journal:
     """All reports that were ever committed."""
     record: RunRecord | None = None
     start_ns: int = 0
+    deadline_s: float | None = None
+    """True time at which the run time is over."""
+    is_finished: bool = False
+    """The run has ended, or is not to be taken up."""
     user_data: list[int] = field(default_factory=list)
     """Data of listeners that lives before this one took, as far as their reports were stored."""
 
@@ -122,9 +126,7 @@ class LateStore:
         for event in report.events:
             if run is not None and run.stopped_us is None:
                 is_fence = event.kind == report_pb2.WORKER_EVENT_KIND_FENCED
-                kind = (
-                    snapshot_pb2.RUN_EVENT_KIND_FENCED if is_fence else snapshot_pb2.RUN_EVENT_KIND_RUNNER
-                )
+                kind = snapshot_pb2.RUN_EVENT_KIND_FENCED if is_fence else snapshot_pb2.RUN_EVENT_KIND_RUNNER
                 run.note_worker_event(
                     member.name, kind, event.text, maybe_lost_ms=event.maybe_lost_ms, at_ms=event.at_ms
                 )
@@ -147,6 +149,15 @@ class LateStore:
         self._batch.done.append(done.set)
         self.add_facts(facts)
         await done.wait()
+
+    def finish(self) -> None:
+        """Writes that the run has ended."""
+
+        def done() -> None:
+            self._journal.is_finished = True
+
+        self._batch.done.append(done)
+        self._ask()
 
     # ── the disk ─────────────────────────────────────────────────────────────────────────────────────────
 

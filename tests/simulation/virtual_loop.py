@@ -83,7 +83,8 @@ class Process:
 
     def call_later(self, delay_s: float, callback: Callable[..., object], *args: object) -> None:
         """Calls back in this process."""
-        self._loop.call_later(delay_s, callback, *args, context=self._context.copy())
+        # Not a copy: the loop calls one after the other, so a context is never entered twice.
+        self._loop.call_later(delay_s, callback, *args, context=self._context)
 
     def run(self, call: Callable[[], T]) -> T:
         """Calls in this process, now."""
@@ -263,7 +264,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
 
 async def _wait_some(tasks: list[asyncio.Task[Any]]) -> None:
-    await asyncio.wait(tasks, timeout=20)
+    await asyncio.wait(tasks, timeout=1)
     for task in tasks:
         if task.done() and not task.cancelled():
             task.exception()

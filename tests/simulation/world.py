@@ -9,6 +9,7 @@ import asyncio
 import logging
 import random
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -51,6 +52,7 @@ class World:
         self.workers: list[WorkerLife] = []
         self.diary: list[str] = []
         """What was done, with the time; said when a law is broken."""
+        self.blows: Counter[str] = Counter()
         self._master_machine = Machine(loop, "master")
         self._lives = 0
         self.master = self._new_master()
@@ -112,6 +114,18 @@ class World:
         """Does something later; for the ends of hangs."""
         self.loop.call_later(delay_s, act)
 
+    def end_trouble(self) -> None:
+        """Every line is fit, nobody stands still, and there is a master."""
+        self.note("trouble ends")
+        self.restart_master()
+        self.master.store.is_stalled = False
+        for worker in self.workers:
+            worker.line.heal()
+            worker.process.thaw()
+            for runner in worker.host.runners:
+                runner.process.thaw()
+        self.master.process.thaw()
+
     def kill_runner(self, runner: SimulatedRunner) -> None:
         self.note(f"kill {runner.process.name}")
         runner.process.kill()
@@ -136,9 +150,8 @@ class World:
         self, *, users: int, spawn_rate: float, weights: tuple[int, ...], run_time_s: float | None
     ) -> None:
         """Starts the run."""
-        classes = tuple(ClassShare(name, weight) for name, weight in zip(CLASSES, weights, strict=False))
         self.note(f"start {users} users at {spawn_rate}/s, weights {weights}, run time {run_time_s}")
-        self.master.start(Goal(users, spawn_rate, classes), run_time_s=run_time_s)
+        self.master.start(Goal(users, spawn_rate, class_shares(weights)), run_time_s=run_time_s)
 
     def _new_master(self) -> MasterLife:
         self._lives += 1
@@ -150,6 +163,11 @@ class World:
             lease_ttl_s=self.settings.lease_ttl_s,
             number=self._lives,
         )
+
+
+def class_shares(weights: tuple[int, ...]) -> tuple[ClassShare, ...]:
+    """Returns the first classes with these weights."""
+    return tuple(ClassShare(name, weight) for name, weight in zip(CLASSES, weights, strict=False))
 
 
 @contextmanager

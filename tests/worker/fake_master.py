@@ -52,7 +52,14 @@ class FakeMaster(MasterServiceServicer):
         self.logs: list[report_pb2.LogRecord] = []
         self.reports = 0
         self.holds_back = False
+        self.breaks_bundles_after: int | None = None
+        """Bytes of a bundle after which the connection breaks."""
+        self.bundle_offsets: list[int] = []
         self.refusal = ""
+        self.notices: list[str] = []
+        self.may_answer = asyncio.Event()
+        """Register is answered while this is set."""
+        self.may_answer.set()
         self.books: dict[bytes, Books] = {}
         self.epoch = 1
         self._lease_s = lease_s
@@ -148,6 +155,7 @@ class FakeMaster(MasterServiceServicer):
         if self.refusal:
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, self.refusal)
         self.registered.append(request)
+        await self.may_answer.wait()
         self._session_id += 1
         self._commands = asyncio.Queue()
         self._commands.put_nowait(messages.CommandsResponse(assignment=self.assignment))
@@ -164,6 +172,7 @@ class FakeMaster(MasterServiceServicer):
             runner_indices=range(request.runners),
             max_report_bytes=1 << 20,
             worker_name=request.worker_name,
+            notices=self.notices,
             clock=report_pb2.ClockSample(
                 worker_sent_ns=request.sent_ns,
                 master_received_ns=received_ns,
@@ -200,9 +209,14 @@ class FakeMaster(MasterServiceServicer):
         self, request: messages.FetchBundleRequest, context: Any
     ) -> AsyncIterator[messages.FetchBundleResponse]:
         manifest, content = self._bundles[request.digest]
+        self.bundle_offsets.append(request.offset)
         yield messages.FetchBundleResponse(manifest=manifest)
-        for start in range(0, len(content), 1000):
-            yield messages.FetchBundleResponse(data=content[start : start + 1000])
+        most = self.breaks_bundles_after
+        end = len(content) if most is None else min(len(content), request.offset + most)
+        for start in range(request.offset, end, 1000):
+            yield messages.FetchBundleResponse(data=content[start : min(end, start + 1000)])
+        if end < len(content):
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "the connection broke")
 
     async def Goodbye(self, request: messages.GoodbyeRequest, context: Any) -> messages.GoodbyeResponse:
         self.goodbyes.append(request.reason)

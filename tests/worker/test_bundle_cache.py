@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,8 @@ import pytest
 from locust_protocol.bundle import BundleError, manifest_digest
 from locust_protocol.v1 import bundle_pb2
 from locust_worker.bundle_cache import BundleCache, default_cache_directory
+from locust_worker.bundle_download import BundleDownload
+from locust_worker.pool import Code
 
 FILES = {"data/users.csv": b"a,b\n" * 1000, "locustfile.py": b"import data\n", "empty.py": b""}
 
@@ -23,9 +24,13 @@ def manifest_of(files: dict[str, bytes]) -> bundle_pb2.BundleManifest:
     return manifest
 
 
-async def parts(*sent: bundle_pb2.BundleManifest | bytes) -> AsyncIterator[bundle_pb2.BundleManifest | bytes]:
+def store(cache: BundleCache, digest: bytes, *sent: bundle_pb2.BundleManifest | bytes) -> Code:
+    """Stores a bundle that arrived in these parts."""
+    download = BundleDownload(digest)
+    download.begin_attempt()
     for part in sent:
-        yield part
+        download.take(part)
+    return cache.store(download)
 
 
 def contents(files: dict[str, bytes], *, chunk: int = 1000) -> list[bytes]:
@@ -43,24 +48,24 @@ def left_over(cache_directory: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("chunk", [1, 999, 1_000_000])
-async def test_bundle_is_unpacked_whatever_the_pieces(cache: BundleCache, chunk: int) -> None:
+def test_bundle_is_unpacked_whatever_the_pieces(cache: BundleCache, chunk: int) -> None:
     """Pieces and files have nothing to do with each other."""
     manifest = manifest_of(FILES)
     digest = manifest_digest(manifest)
-    code = await cache.store(digest, parts(manifest, *contents(FILES, chunk=chunk)))
+    code = store(cache, digest, manifest, *contents(FILES, chunk=chunk))
     assert {path: (Path(code.directory) / path).read_bytes() for path in FILES} == FILES
     assert code.locustfiles == ("locustfile.py",)
     assert cache.find(digest) == code
 
 
-async def test_bundle_that_user_code_changed_is_fetched_again(cache: BundleCache) -> None:
+def test_bundle_that_user_code_changed_is_fetched_again(cache: BundleCache) -> None:
     """Runners work in the folder: what is there is not trusted for its name alone."""
     manifest = manifest_of(FILES)
     digest = manifest_digest(manifest)
-    code = await cache.store(digest, parts(manifest, *contents(FILES)))
+    code = store(cache, digest, manifest, *contents(FILES))
     (Path(code.directory) / "locustfile.py").write_text("something else")
     assert cache.find(digest) is None
-    again = await cache.store(digest, parts(manifest, *contents(FILES)))
+    again = store(cache, digest, manifest, *contents(FILES))
     assert (Path(again.directory) / "locustfile.py").read_bytes() == FILES["locustfile.py"]
 
 
@@ -72,25 +77,26 @@ async def test_bundle_that_user_code_changed_is_fetched_again(cache: BundleCache
         ([manifest_of(FILES), *contents(FILES), b"more"], "more contents"),
         ([manifest_of(FILES), contents(FILES)[0]], "not complete"),
         ([manifest_of(FILES), manifest_of(FILES)], "two manifests"),
+        ([contents(FILES)[0], manifest_of(FILES)], "before its manifest"),
         ([], "not complete"),
     ],
 )
-async def test_bundle_that_is_not_what_its_digest_names_is_refused_and_leaves_nothing(
+def test_bundle_that_is_not_what_its_digest_names_is_refused_and_leaves_nothing(
     cache: BundleCache, tmp_path: Path, sent: list[bundle_pb2.BundleManifest | bytes], reason: str
 ) -> None:
     """Half a bundle must never be found by a later run."""
     with pytest.raises(BundleError, match=reason):
-        await cache.store(manifest_digest(manifest_of(FILES)), parts(*sent))
+        store(cache, manifest_digest(manifest_of(FILES)), *sent)
     assert left_over(tmp_path / "cache") == []
 
 
 @pytest.mark.parametrize("path", ["../evil.py", "/etc/evil.py", "a/../../evil.py", "c:evil.py"])
-async def test_bundle_never_writes_outside_its_folder(cache: BundleCache, tmp_path: Path, path: str) -> None:
+def test_bundle_never_writes_outside_its_folder(cache: BundleCache, tmp_path: Path, path: str) -> None:
     """The digest is right and the path is wrong: the rules hold all the same."""
     files = {**FILES, path: b"evil"}
     manifest = manifest_of(files)
     with pytest.raises(BundleError):
-        await cache.store(manifest_digest(manifest), parts(manifest, *contents(files)))
+        store(cache, manifest_digest(manifest), manifest, *contents(files))
     assert left_over(tmp_path / "cache") == []
     assert set(left_over(tmp_path)) <= {"cache"}
 

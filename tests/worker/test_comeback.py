@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from locust_protocol.schedule import Span, UserSchedule, changes, wanted_users
-from locust_worker.comeback import RESTING, Beat, come_back, interval_us, rest_of
+from locust_worker.comeback import (
+    RESTING,
+    Beat,
+    come_back,
+    gone_schedules,
+    gone_users,
+    interval_us,
+    rest_of,
+)
 from locust_worker.split import split_schedules
 from tests.worker.test_split import schedules
 
@@ -71,6 +79,33 @@ def test_comeback_keeps_every_change_of_the_plan_and_adds_one_user_each_interval
             added.update(at_us for at_us, _ in extra.elements())
     assert set(added) <= {now_us + 7 * turn for turn in range(count)}
     assert all(times == 1 for times in added.values())
+
+
+@given(schedules(), st.integers(1, 4), st.integers(0, 40), st.data())
+def test_users_that_are_gone_are_the_first_that_the_plan_ends_and_never_come_back(
+    made: list[UserSchedule], runners: int, now_us: int, data: st.DataObject
+) -> None:
+    """What runs and what is gone is together what is planned, at every moment once the missing are back."""
+    plan = split_schedules(made, runners)
+    gone: list[dict[str, int]] = []
+    missing: list[dict[str, int]] = []
+    for share in plan:
+        wanted = {schedule.user_class: wanted_users(schedule, now_us) for schedule in share}
+        gone.append({name: data.draw(st.integers(0, users)) for name, users in wanted.items()})
+        missing.append({name: data.draw(st.integers(0, wanted[name] - gone[-1][name])) for name in wanted})
+    count = sum(sum(users.values()) for users in missing)
+
+    deal = come_back(plan, missing, Beat(now_us, 3, count), now_us, gone=gone)
+
+    away = gone_schedules(plan, gone, now_us)
+    assert gone_users(away, now_us) == +sum((Counter(users) for users in gone), Counter())
+    end_us = now_us + 3 * count
+    for at_us in range(now_us, end_us + 60):
+        for share in deal:
+            assert all(wanted_users(schedule, at_us) >= 0 for schedule in share)
+        placed = total_at(deal, at_us) + Counter(gone_users(away, at_us))
+        assert placed <= total_at(plan, at_us)
+        assert at_us < end_us or placed == total_at(plan, at_us)
 
 
 @given(schedules(), st.integers(-1, 60))

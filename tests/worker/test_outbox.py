@@ -171,6 +171,21 @@ def test_outbox_never_alters_a_report_once_it_is_frozen() -> None:
     assert again.SerializeToString(deterministic=True) == before
 
 
+def test_outbox_sends_a_snapshot_again_as_it_is_when_the_master_may_have_applied_it() -> None:
+    """A master acknowledges what is on disk: what it has in memory must not come under another sequence."""
+    cluster = Cluster()
+    cluster.add_user_data()
+    cluster.report(arrives=False)
+    cluster.outbox.resume(cluster.extras, stats_known=False, acknowledged_sequence=0)
+    (snapshot,) = cluster.outbox.take_due()
+    assert cluster.master.take(snapshot)
+    cluster.outbox.resume(cluster.extras, stats_known=True, acknowledged_sequence=0)
+    (again,) = cluster.outbox.take_due()
+    assert again == snapshot
+    cluster.finish()
+    assert cluster.master.user_data == [1]
+
+
 def test_outbox_keeps_to_its_window_and_merges_what_comes_meanwhile() -> None:
     """A slow master bounds memory: two reports under way, everything else in one open delta."""
     cluster = Cluster()

@@ -8,6 +8,7 @@ from locust_protocol.process.exit_codes import ExitCode
 from locust_worker.session import (
     Acknowledged,
     Admitted,
+    AdmittedTooLate,
     CloseStreams,
     Drain,
     Drained,
@@ -168,6 +169,15 @@ def test_session_leaves_with_its_master() -> None:
     state, effects = step(state, StreamsEnded(7, "closed"), 1.1)
     assert effects == (CloseStreams(),)
     assert not may_deliver(state)
+
+
+def test_session_asks_again_at_once_when_it_was_admitted_for_what_is_true_no_more() -> None:
+    """The master would send all users at once to a worker that it believes to run them."""
+    lost = [admitted(), (3.0, StreamsEnded(7, "reset")), (10.0, TimePassed())]
+    state, effects = play([*lost, (10.1, AdmittedTooLate())])
+    assert effects[-1] == Register(0.0)
+    assert (state.phase, state.is_fenced) == (SessionPhase.LOST, True)
+    assert step(play([admitted()])[0], AdmittedTooLate(), 1.0)[1] == ()
 
 
 def test_session_waits_for_the_next_master_when_told_to_stay() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from locust_protocol.schedule import Span, UserSchedule, final_users, wanted_users
-from locust_protocol.v1 import assignment_pb2
+from locust_protocol.v1 import assignment_pb2, master_service_pb2
 from locust_worker.clock import ClockEstimate
 from locust_worker.duty import Duty
 from locust_worker.shares import Seat, Shares, UnusableGoal, is_under_way, make_target, read_goals
@@ -124,6 +124,47 @@ def test_shares_of_a_run_that_is_fenced_come_back_at_the_spawn_rate() -> None:
     assert [sum(users_at(deal, at_us)) for at_us in (SECOND_US, 2 * SECOND_US, 3 * SECOND_US)] == [1, 6, 10]
 
 
+def test_users_that_ended_by_themselves_do_not_come_back_with_a_new_runner() -> None:
+    """They count as placed, as on a runner that lives, and are the first that a smaller goal ends."""
+    shares = Shares(2)
+    shares.deal([STEADY], run_id=RUN, seats=BOTH, spawn_rate=2.0, now_us=0)
+    shares.note_gone({"A": 3})
+    shares.deal([STEADY], run_id=RUN, seats=seats(1, None), spawn_rate=2.0, now_us=SECOND_US)
+    assert shares.gone_users(SECOND_US) == {"A": 3}
+    back = shares.deal([STEADY], run_id=RUN, seats=seats(1, 3), spawn_rate=2.0, now_us=2 * SECOND_US)
+    assert [users_at(back, n * SECOND_US) for n in (2, 3, 9)] == [[5, 1], [5, 2], [5, 2]]
+    fewer = [UserSchedule("A", 10, (Span(20 * SECOND_US, SECOND_US, 4, -1),))]
+    down = shares.deal(fewer, run_id=RUN, seats=seats(1, 3), spawn_rate=2.0, now_us=10 * SECOND_US)
+    for now_s in (10, 20, 21, 22, 30):
+        at_us = now_s * SECOND_US
+        placed = sum(users_at(down, at_us)) + sum(shares.gone_users(at_us).values())
+        assert placed == wanted_users(fewer[0], at_us)
+    assert sum(shares.gone_users(30 * SECOND_US).values()) == 1
+
+
+def test_users_that_ended_by_themselves_are_forgotten_with_their_run() -> None:
+    """The next run starts all its users."""
+    shares = Shares(1)
+    shares.deal([STEADY], run_id=RUN, seats=seats(1), spawn_rate=0.0, now_us=0)
+    shares.note_gone({"A": 3})
+    deal = shares.deal([STEADY], run_id=RUN, seats=seats(2), spawn_rate=0.0, now_us=1)
+    assert users_at(deal, 1) == [7]
+    deal = shares.deal([STEADY], run_id=OTHER_RUN, seats=seats(2), spawn_rate=0.0, now_us=0)
+    assert users_at(deal, 0) == [10]
+    assert shares.gone_users(0) == {}
+
+
+def test_users_that_ended_by_themselves_stay_away_when_their_runner_is_given_up() -> None:
+    """The others take over the rest of its share only."""
+    shares = Shares(2)
+    shares.deal([STEADY], run_id=RUN, seats=BOTH, spawn_rate=0.0, now_us=0)
+    shares.note_gone({"A": 4})
+    left = [Seat(life=1), Seat(has_share=False)]
+    deal = shares.deal([STEADY], run_id=RUN, seats=left, spawn_rate=0.0, now_us=1)
+    assert users_at(deal, 1) == [6, 0]
+    assert shares.gone_users(1) == {"A": 4}
+
+
 def test_goals_that_cannot_be_pursued_are_refused_by_name() -> None:
     """A class that is not here, or a model that this version lacks."""
     unknown = assignment_pb2.ClassGoal(user_class="B", users=assignment_pb2.UserSchedule(base_users=1))
@@ -170,6 +211,20 @@ def test_duty_ignores_an_older_assignment_and_takes_the_same_one_again() -> None
     assert duty.phase == assignment_pb2.PHASE_DRAIN
     assert duty.accept(assignment(), ClockEstimate())
     assert duty.phase == assignment_pb2.PHASE_RUN
+
+
+def test_duty_knows_that_users_were_ended_while_the_master_read_that_they_run() -> None:
+    """Whoever is fenced between question and answer is not what it said it was."""
+    duty = Duty()
+    duty.accept(assignment(), ClockEstimate())
+    said = master_service_pb2.RegisterRequest()
+    assert not duty.has_ended_users_since(said)
+    said.progress.run_id, said.progress.phase = RUN, assignment_pb2.PHASE_RUN
+    assert not duty.has_ended_users_since(said)
+    duty.is_fenced = True
+    assert duty.has_ended_users_since(said)
+    said.progress.phase = assignment_pb2.PHASE_DRAIN
+    assert not duty.has_ended_users_since(said)
 
 
 def test_duty_ends_a_run_at_its_deadline() -> None:

@@ -321,7 +321,7 @@ class _Pace:
         self._interval_s = interval_s or self._interval_s
 
     def say(self, notices: Iterable[str]) -> None:
-        """Logs what the master has to say of this worker: the same sentence once, however often it admits it."""
+        """Logs what the master says of this worker: a sentence once, however often it is admitted."""
         for notice in notices:
             if notice not in self._said:
                 self._said = {*self._said, notice} if len(self._said) < MAX_SAID_NOTICES else {notice}

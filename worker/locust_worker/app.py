@@ -18,6 +18,7 @@ from pathlib import Path
 from locust_protocol.labels import EMBEDDED_LABEL
 from locust_protocol.process.errors import DegradedError, UsageError
 from locust_protocol.process.exit_codes import ExitCode, worst
+from locust_protocol.process.open_files_limit import raise_descriptor_limit
 from locust_protocol.v1 import master_service_pb2
 from locust_worker import host_facts, session
 from locust_worker.agent import Agent, Identity
@@ -118,7 +119,7 @@ async def _supervise(options: AgentOptions, tasks: asyncio.TaskGroup) -> None:
 
 
 async def _make_identity(options: AgentOptions) -> Identity:
-    descriptors = host_facts.raise_descriptor_limit()
+    descriptors = raise_descriptor_limit()
     facts = host_facts.read_host_facts(descriptor_limit=descriptors)
     if options.runners > facts.usable_cores:
         logger.warning(

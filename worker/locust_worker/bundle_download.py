@@ -59,9 +59,7 @@ class BundleDownload:
             raise broken("its manifest is not the one that the digest names")
         self._manifest, self._has_greeted = manifest, True
 
-    def _files(
-        self, manifest: bundle_pb2.BundleManifest
-    ) -> Iterator[tuple[bundle_pb2.BundleFile, bytes]]:
+    def _files(self, manifest: bundle_pb2.BundleManifest) -> Iterator[tuple[bundle_pb2.BundleFile, bytes]]:
         start = 0
         for file in manifest.files:
             content = bytes(self._content[start : start + file.size_bytes])

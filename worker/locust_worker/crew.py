@@ -53,21 +53,27 @@ class Crew:
         self._shares = Shares(len(pool.slots))
         self._deal: Deal = []
         self._said_shortage = ""
+        self._last_end = ""
 
     @property
     def plan(self) -> Deal:
         """What each runner should run, users that are on their way back included."""
         return self._shares.plan
 
+    def gone_users(self) -> dict[str, int]:
+        """Users by class that ended by themselves on runners that are no more: they count as placed."""
+        runs = self.duty.phase == assignment_pb2.PHASE_RUN
+        return self._shares.gone_users(self.duty.run_now_us(time.monotonic_ns())) if runs else {}
+
     # ── what should be ───────────────────────────────────────────────────────────────────────────────────
 
     def assign(self, assignment: assignment_pb2.Assignment, estimate: ClockEstimate) -> None:
         """Takes an assignment, new or told again."""
-        is_new_run = bool(assignment.run_id) and assignment.run_id != self.duty.assignment.run_id
+        is_other_run = assignment.run_id != self.duty.assignment.run_id
         if not self.duty.accept(assignment, estimate):
             return
         self._reporting.begin_run(assignment.run_id, max_names=assignment.settings.max_names)
-        if is_new_run:
+        if is_other_run:
             self.pool.revive()
         self.sync()
 
@@ -157,6 +163,7 @@ class Crew:
     def take_exit(self, runner: Runner, how: str, exited_ns: int) -> None:
         """A runner's process has ended, and all that it sent was seen."""
         was_running = bool(runner.owes_final_of)
+        was_at_work = was_running and runner.drained_run_id != runner.owes_final_of
         runner.owes_final_of = b""
         lost_ms = max(0, exited_ns - runner.complete_ns) // 1_000_000 + 1 if was_running else 0
         slot = self.pool.slots[runner.slot]
@@ -165,13 +172,14 @@ class Crew:
                 self._say_died(runner, how, lost_ms)
             return
         slot.runner = None
+        if was_at_work:
+            self._shares.note_gone(runner.health.ended)
         slot.life.exited(time.monotonic(), may_restart=not runner.load_failure)
         if not runner.load_failure:
             is_left = slot.life.is_given_up
             left = f", {MAX_CRASHES} times within {CRASH_WINDOW_S:g} s, and is left dead" if is_left else ""
             self._say_died(runner, how + left, lost_ms)
-        if all(each.life.is_given_up for each in self.pool.slots):
-            self.duty.refuse(runner.load_failure or f"no runner is left: the last one {how}")
+        self._last_end = runner.load_failure or f"no runner is left: the last one {how}"
         self.sync()
 
     def deliver(self, message: value_pb2.CustomMessage) -> None:
@@ -195,7 +203,9 @@ class Crew:
         assert self._code is not None, "own code, or what was fetched"
         may_reindex = self.duty.phase != assignment_pb2.PHASE_RUN
         self.pool.load(self._code, assignment.settings, may_reindex=may_reindex)
-        if self._deal_users():
+        if all(slot.life.is_given_up for slot in self.pool.slots):
+            self.duty.refuse(self._last_end)
+        elif self._deal_users():
             self._tell()
         if self._is_applied():
             self.duty.observe()

@@ -42,7 +42,7 @@ class Health:
         runners = crew.pool.working()
         for runner in runners:
             runner.measure()
-        users = add_users(runner.health for runner in runners)
+        users = add_users((runner.health for runner in runners), crew.gone_users())
         status = report_pb2.WorkerStatus(
             state=self._state(users),
             observed_generation=duty.observed_generation,

@@ -51,16 +51,6 @@ def host_id(root: Path = ROOT) -> str:
     return f"{socket.gethostname()}-{uuid.getnode():012x}"
 
 
-def raise_descriptor_limit() -> int:
-    """Raises the soft limit of open files to the hard one and returns it: each user holds a connection."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    except (ValueError, OSError):  # macOS has a lower bound of its own than the one that it tells
-        return soft
-    return hard
-
-
 def runner_descriptors() -> int:
     """Returns how many files a runner started from here may open: it raises its limit as far, no further."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

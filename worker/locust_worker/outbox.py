@@ -84,6 +84,10 @@ class Outbox:
         """True when the final report, and so all of the run, is in the master's store."""
         return self.is_final and not self._frozen and not self.open
 
+    @property
+    def _begins_with_snapshot(self) -> bool:
+        return bool(self._frozen) and self._frozen[0].snapshot
+
     def join_pending(self) -> None:
         """Joins neighbouring slices while too many wait. Call after adding to `open`."""
         while len(self.open) > self._max_pending_slices:
@@ -138,7 +142,9 @@ class Outbox:
             self.acknowledge(acknowledged_sequence)
             is_refused = is_refused and bool(self._frozen)
             next_sequence = self._frozen[0].sequence if self._frozen else self.last_sequence + 1
-            if next_sequence == acknowledged_sequence + 1 and not is_refused:
+            # A snapshot needs nothing before it, and may have been applied although it is not stored yet.
+            is_whole = next_sequence == acknowledged_sequence + 1 or self._begins_with_snapshot
+            if is_whole and not is_refused:
                 return
         if self.last_sequence:
             self._replace_by_snapshot(

@@ -104,12 +104,11 @@ class Shares:
         ]
         self._plan(schedules, seats, before, now_us)
         wished = self._wished(schedules, now_us)
-        lacking = [
-            self._lacking(share, runs, planned, wished, now_us)
-            for share, runs, planned in zip(self.plan, running, before, strict=True)
+        missing = [
+            self._missing(share, runs, planned, wished, now_us) if seat.life is not None else {}
+            for share, seat, runs, planned in zip(self.plan, seats, running, before, strict=True)
         ]
-        gone = self._seat_gone(lacking, seats, now_us)
-        missing = [users if seat.life is not None else {} for users, seat in zip(lacking, seats, strict=True)]
+        gone = self._seat_gone(missing, seats, now_us)
         self._tell(missing, gone, seats, wish[2], now_us)
         self._goals, self._seats, self._wish = wish[0], wish[1], wish
         return self._told
@@ -120,7 +119,7 @@ class Shares:
             self._fresh_gone[name] = self._fresh_gone.get(name, 0) + users
 
     def gone_users(self, now_us: int) -> dict[str, int]:
-        """Users by class that had ended by themselves on runners that are no more, and still count as placed."""
+        """Users by class that ended by themselves on runners that are no more: they count as placed."""
         return _added(gone_users(self._gone, now_us), self._fresh_gone)
 
     def _forget(self, run_id: bytes) -> None:
@@ -152,7 +151,7 @@ class Shares:
         old, new = _users(self._goals, now_us), _users(schedules, now_us)
         return {name: max(0, users - old.get(name, 0)) for name, users in new.items()}
 
-    def _lacking(
+    def _missing(
         self,
         share: Sequence[UserSchedule],
         running: dict[str, int],
@@ -161,29 +160,33 @@ class Shares:
         now_us: int,
     ) -> dict[str, int]:
         """Returns what a runner lacks by class; takes from `wished` what it is to start at once."""
-        lacking = {}
+        missing = {}
         for name, users in _users(share, now_us).items():
             at_once = min(wished.get(name, 0), max(0, users - before.get(name, 0)))
             wished[name] = wished.get(name, 0) - at_once
-            if (users := users - at_once - running.get(name, 0)) > 0:
-                lacking[name] = users
-        return lacking
+            if (lacking := users - at_once - running.get(name, 0)) > 0:
+                missing[name] = lacking
+        return missing
 
     def _seat_gone(
-        self, lacking: list[dict[str, int]], seats: Sequence[Seat], now_us: int
+        self, missing: list[dict[str, int]], seats: Sequence[Seat], now_us: int
     ) -> list[dict[str, int]]:
-        """Returns who of those that are lacking is gone, by runner and class; takes them from `lacking`.
+        """Returns which users of each runner stay away as they are gone; takes them from `missing`.
 
         Runners without a process come first: users that are on their way back elsewhere need not wait.
         """
         left = self.gone_users(now_us)
         gone: list[dict[str, int]] = [{} for _ in seats]
         for slot in sorted(range(len(seats)), key=lambda slot: seats[slot].life is not None):
-            for name, users in lacking[slot].items():
+            has_process = seats[slot].life is not None
+            away = missing[slot] if has_process else _users(self.plan[slot], now_us)
+            for name, users in away.items():
                 if count := min(users, left.get(name, 0)):
                     gone[slot][name] = count
-                    lacking[slot][name] -= count
                     left[name] -= count
+        for users_missing, users_gone in zip(missing, gone, strict=True):
+            for name in users_missing:
+                users_missing[name] -= users_gone.get(name, 0)
         self._gone, self._fresh_gone = gone_schedules(self.plan, gone, now_us), {}
         return gone
 

@@ -5,7 +5,7 @@ Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from locust_protocol.v1 import assignment_pb2, report_pb2
@@ -39,14 +39,21 @@ class RunnerHealth:
             self.said.lag_p99_us = max(lags[1], said.lag_p99_us)
             self.said.lag_max_us = max(lags[2], said.lag_max_us)
 
+    @property
+    def ended(self) -> dict[str, int]:
+        """Users of each class that ended by themselves."""
+        return {name: count.ended for name, count in self.users.items() if count.ended}
+
     def forget_lags(self) -> None:
         """A report has taken the lags along."""
         self.said.lag_p50_us = self.said.lag_p99_us = self.said.lag_max_us = 0
 
 
-def add_users(healths: Iterable[RunnerHealth]) -> list[report_pb2.ClassCount]:
-    """Returns the users of all runners by class."""
-    sums: dict[str, report_pb2.ClassCount] = {}
+def add_users(healths: Iterable[RunnerHealth], gone: Mapping[str, int]) -> list[report_pb2.ClassCount]:
+    """Returns the users of all runners by class; those that are gone with their runners have ended."""
+    sums = {
+        name: report_pb2.ClassCount(user_class=name, ended=users) for name, users in gone.items() if users
+    }
     for health in healths:
         for name, count in health.users.items():
             total = sums.setdefault(name, report_pb2.ClassCount(user_class=name))

@@ -31,7 +31,8 @@ _LOWEST_US = [*(bucket_bounds(index)[0] for index in range(MAX_BUCKET_INDEX + 1)
 class Timed:
     """Response times of rows: figures by row, and cells: those of row r start at `starts[r]`.
 
-    `counts` are the samples of each cell, None when each has one.
+    `counts` are the samples of each cell, and `several` the places of those cells that have more than one:
+    few, in a report of a second.
     """
 
     count: list[int]
@@ -40,12 +41,12 @@ class Timed:
     max_us: list[int]
     starts: list[int]
     buckets: list[int]
-    counts: list[int] | None
+    counts: list[int]
+    several: list[int]
 
     def histograms(self) -> list[Histogram]:
         """Returns each row as a histogram of its own."""
-        ends, buckets = self.starts[1:], self.buckets
-        counts = self.counts or [1] * len(buckets)
+        ends, buckets, counts = self.starts[1:], self.buckets, self.counts
         return [
             Histogram(dict(zip(buckets[start:end], counts[start:end], strict=True)), *figures)
             for start, end, *figures in zip(
@@ -81,10 +82,12 @@ def read_timed(columns: histogram_pb2.TimedColumns, size: int, label: str) -> Ti
         at = bisect_left(keys, row << BUCKET_BITS, at)
         starts.append(at)
     starts.append(len(keys))
-    are_single = counts.count(1) == len(counts)
-    if not are_single and 0 in counts:
-        raise MalformedReport(f"{label}: a cell has the count 0")
-    timed = Timed(count, total_us, min_us, max_us, starts, deltas, None if are_single else counts)
+    several = []
+    if counts.count(1) < len(counts):
+        several = [place for place, samples in enumerate(counts) if samples != 1]
+        if not all(map(counts.__getitem__, several)):
+            raise MalformedReport(f"{label}: a cell has the count 0")
+    timed = Timed(count, total_us, min_us, max_us, starts, deltas, counts, several)
     _check_rows(timed, keys, label)
     return timed
 
@@ -92,7 +95,7 @@ def read_timed(columns: histogram_pb2.TimedColumns, size: int, label: str) -> Ti
 def _check_rows(timed: Timed, keys: list[int], label: str) -> None:
     """Checks that figures fit cells, and turns `timed.buckets` from key differences into buckets."""
     starts, deltas, lowest_us = timed.starts, timed.buckets, _LOWEST_US
-    up_to = starts if timed.counts is None else _sums_up_to(timed.counts, starts)
+    up_to = _samples_up_to(timed) if timed.several else starts
     previous = start = held = 0
     for row, (end, sum_to, times, total_us, low_us, high_us) in enumerate(
         zip(starts[1:], up_to[1:], timed.count, timed.total_us, timed.min_us, timed.max_us, strict=True)
@@ -118,9 +121,11 @@ def _check_rows(timed: Timed, keys: list[int], label: str) -> None:
     timed.buckets = list(accumulate(deltas))
 
 
-def _sums_up_to(counts: list[int], starts: list[int]) -> list[int]:
-    sums = [0, *accumulate(counts)]
-    return [sums[start] for start in starts]
+def _samples_up_to(timed: Timed) -> list[int]:
+    """Returns the samples in all cells before each of `timed.starts`."""
+    places = timed.several
+    more = [0, *accumulate(timed.counts[place] - 1 for place in places)]
+    return [start + more[bisect_left(places, start)] for start in timed.starts]
 
 
 def column(values: Sequence[int], size: int, label: str) -> list[int]:

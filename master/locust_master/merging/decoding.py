@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import add
 
 from locust_master.merging.columns import Timed, column, read_timed
 from locust_master.merging.errors import MalformedReport
@@ -137,18 +138,15 @@ def _check_requests(columns: SliceColumns) -> None:
         return
     if max(requests) > MAX_COUNT or max(interrupted) > MAX_COUNT:
         raise MalformedReport(f"a series has over {MAX_COUNT} requests in one slice")
-    are_all_timed = successful is not None and requests == successful.count
-    if are_all_timed and failed is None and not any(columns.failures) and not any(columns.untimed):
-        return
     none = [0] * len(requests)
+    succeeded = none if successful is None else successful.count
+    failures = none if failed is None else failed.count
+    # Most slices have a response time for each request; what is left is checked row by row.
+    timed = list(map(add, succeeded, failures))
+    if requests == timed and columns.failures == failures and not any(columns.untimed):
+        return
     for row in zip(
-        columns.ids,
-        requests,
-        columns.failures,
-        columns.untimed,
-        none if successful is None else successful.count,
-        none if failed is None else failed.count,
-        strict=True,
+        columns.ids, requests, columns.failures, columns.untimed, succeeded, failures, strict=True
     ):
         _check_row(*row)
 

@@ -84,11 +84,9 @@ class OccurrenceTable(Generic[Kind]):
         self._rows[number] = Occurrences(number, kind)
         return number
 
-    def add(
-        self, number: int, count: int, *, worker: str, first_ms: int, last_ms: int, revision: int
-    ) -> None:
+    def add(self, number: int, count: int, *, worker: str, span_ms: tuple[int, int], revision: int) -> None:
         """Counts occurrences at a worker between two moments."""
-        row = self._row(number)
+        row, (first_ms, last_ms) = self._row(number), span_ms
         row.by_worker[worker] = row.by_worker.get(worker, 0) + count
         row.first_ms = first_ms if row.first_ms is None else min(row.first_ms, first_ms)
         row.last_ms = last_ms if row.last_ms is None else max(row.last_ms, last_ms)

@@ -59,6 +59,8 @@ class SeriesTotals:
     recent: RecentSeconds = field(default_factory=RecentSeconds)
     timeline: Timeline = field(default_factory=Timeline)
     quantiles: dict[tuple[float, ...], list[float | None]] = field(default_factory=dict)
+    waiting: list[list[int]] = field(default_factory=list)
+    """Buckets of successful requests that are in all sums but the histogram's cells; see `gathering`."""
 
     def widen(self, first_ms: int, last_ms: int) -> None:
         """Notes that there were samples between two moments."""

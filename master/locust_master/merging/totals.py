@@ -13,21 +13,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from locust_master.merging.decoding import DecodedSlice, SliceColumns, decode_slice, read_columns
+from locust_master.merging.decoding import DecodedSlice, SliceColumns, read_columns
 from locust_master.merging.errors import MalformedReport, UnknownContribution
-from locust_master.merging.failures import error_key, error_table, exception_key, exception_table
+from locust_master.merging.failures import error_table, exception_table
 from locust_master.merging.gathering import (
     MAX_PLACES,
     Gathered,
     Place,
     add_rows,
-    add_together,
+    add_seconds,
+    by_second,
     chosen_rows,
     note_rows,
+    settle_row,
 )
 from locust_master.merging.history import MAX_DEALT_MS, History
-from locust_master.merging.seconds import SECOND_MS, dealt
-from locust_master.merging.series import OTHER_ID, SeriesKey, SeriesTable, SeriesTotals, labels_of, series_key
+from locust_master.merging.naming import learn
+from locust_master.merging.replacing import contribution
+from locust_master.merging.seconds import SECOND_MS
+from locust_master.merging.series import OTHER_ID, SeriesKey, SeriesTable, SeriesTotals
 from locust_master.merging.sums import Counts, Sums
 from locust_master.merging.workers import Contribution, Dictionary, check_definitions
 from locust_protocol.limits import MAX_SERIES_NAMES
@@ -41,6 +45,10 @@ HEARD_MS = 15_000
 
 SECOND_PARTS_MS = 1_000
 """Milliseconds by which a worker's report may be behind: runners send parts of a second as they come."""
+
+TOGETHER_MS = 500
+"""Milliseconds between two reports of a worker below which both waited for a connection: the later one may
+have been written as long ago as the earlier."""
 
 MAX_AHEAD_MS = 10_000
 """Milliseconds that a slice may start after it arrived; a clock that is further off is no clock."""
@@ -116,7 +124,7 @@ class RunTotals:
         if report.snapshot:
             self._withdraw(worker, replaced)
             worker.dictionary = dictionary
-        self._learn(worker, report)
+        learn(worker.dictionary, report, self._series, self.errors, self.exceptions)
         for each in slices:
             self._count(worker, each, is_snapshot=report.snapshot, at_ms=at_ms)
         self._note_progress(worker, report, slices, at_ms)
@@ -128,10 +136,11 @@ class RunTotals:
             span, together = (place.start_ms, place.width_ms), each.together
             for number, (requests, failures, revision) in each.by_row.items():
                 row = self._series.row(number)
+                settle_row(row)
                 row.widen(place.start_ms, place.last_ms)
                 row.touch(revision)
                 if place.is_of_seconds:
-                    _add_seconds(row, *span, requests, failures)
+                    add_seconds(row, *span, requests, failures)
             if place.is_of_seconds:
                 self._history.add(*span, together, revision=self.revision)
             if place.stats_epoch == self.epoch and not together.is_empty:
@@ -139,7 +148,7 @@ class RunTotals:
                 self._total.widen(place.start_ms, place.last_ms)
                 self._total.touch(self.revision)
                 if place.is_of_seconds:
-                    _add_seconds(self._total, *span, together.requests, together.failures)
+                    add_seconds(self._total, *span, together.requests, together.failures)
 
     def begin_epoch(self, epoch: int) -> None:
         """Shows samples of `epoch` and later from now on: a reset of the statistics."""
@@ -161,6 +170,11 @@ class RunTotals:
             worker = self._workers[worker_key] = Contribution(worker_key, worker_name)
             worker.reported_ms = worker.heard_ms = at_ms
 
+    def release(self, worker_key: str) -> None:
+        """Waits for nothing more of a worker, until it reports again."""
+        if (worker := self._workers.get(worker_key)) is not None:
+            worker.is_gone = True
+
     def knows_second(self, at_ms: int) -> bool:
         """True when something is known of the second of a moment."""
         return self._history.has(at_ms)
@@ -177,10 +191,10 @@ class RunTotals:
             if row.key.kind == report_pb2.SERIES_KIND_REQUEST:
                 together.add(sums)
             if each.stats_epoch == self.epoch:
-                _add_seconds(row, each.start_ms, each.width_ms, sums.requests, sums.failures)
+                add_seconds(row, each.start_ms, each.width_ms, sums.requests, sums.failures)
         self._history.add(each.start_ms, each.width_ms, together, revision=self.revision)
         if each.stats_epoch == self.epoch:
-            _add_seconds(self._total, each.start_ms, each.width_ms, together.requests, together.failures)
+            add_seconds(self._total, each.start_ms, each.width_ms, together.requests, together.failures)
         self._restored_end_ms = max(self._restored_end_ms, each.end_ms)
 
     # ── figures ──────────────────────────────────────────────────────────────────────────────────────────
@@ -208,13 +222,14 @@ class RunTotals:
     def complete_until_ms(self, live_worker_keys: Collection[str] | None = None) -> int:
         """Run time up to which every one of these workers has reported, a whole second; None means all.
 
-        Workers that sent their final report, or none at all, hold nothing up. With nobody left it is the end
-        of the last slice.
+        Of all, those that were released hold nothing up, nor do workers that sent their final report, or
+        none at all. With nobody left it is the end of the last slice.
         """
         known = [
             worker.reported_ms
             for worker in self._workers.values()
-            if not worker.is_final and (live_worker_keys is None or worker.key in live_worker_keys)
+            if not worker.is_final
+            and (not worker.is_gone if live_worker_keys is None else worker.key in live_worker_keys)
         ]
         until_ms = min(known) if known else self.newest_end_ms
         return until_ms - until_ms % SECOND_MS
@@ -243,32 +258,17 @@ class RunTotals:
 
     def total_rates(self, row: SeriesTotals) -> tuple[float, float]:
         """Requests and failures per second of a row over the time that all requests together took."""
-        first_ms, last_ms = self.total.first_ms, self.total.last_ms
+        first_ms, last_ms = self._total.first_ms, self._total.last_ms
         if first_ms is None or last_ms is None or last_ms <= first_ms:
             return 0.0, 0.0
         seconds = (last_ms - first_ms) / SECOND_MS
         return row.sums.requests / seconds, row.sums.failures / seconds
 
     def _window_start_s(self, complete_until_ms: int) -> int:
-        first_ms = self.total.first_ms or 0
+        first_ms = self._total.first_ms or 0
         return max(complete_until_ms // SECOND_MS - RATE_SECONDS, first_ms // SECOND_MS, 0)
 
     # ── parts ────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _learn(self, worker: Contribution, report: report_pb2.Report) -> None:
-        known = worker.dictionary
-        for series in report.series:
-            if series.labels:
-                known.label_sets[series.label_set_id] = labels_of(series)
-            parent_id = known.series[series.parent_id] if series.HasField("parent_id") else None
-            key = series_key(series, labels=known.label_sets[series.label_set_id], parent_id=parent_id)
-            known.series[series.id] = self._series.number(key)
-        for error in report.errors:
-            of = self._series.row(known.series[error.series_id]).key
-            kind = error_key(error, request_type=of.request_type, name=of.name)
-            known.errors[error.id] = self.errors.number(kind)
-        for exception in report.exceptions:
-            known.exceptions[exception.id] = self.exceptions.number(exception_key(exception))
 
     def _count(
         self, worker: Contribution, each: SliceColumns, *, is_snapshot: bool, at_ms: int | None
@@ -293,12 +293,13 @@ class RunTotals:
             note_rows(gathered, rows, each, revision=self.revision)
         are_requests = [row.key.kind == report_pb2.SERIES_KIND_REQUEST for row in rows]
         of_requests = each if all(are_requests) else chosen_rows(each, are_requests)
-        requests, failures = add_together(gathered.together, of_requests)
+        requests, failures = gathered.add(of_requests)
         counts = Counts(requests, failures, sum(of_requests.untimed), sum(of_requests.interrupted))
         worker.counts.add(counts)
+        worker.has_rows = True
         self.all_epochs.add(counts)
         if is_of_seconds:
-            for part in _by_second(each.start_ms, each.width_ms, requests, failures):
+            for part in by_second(each.start_ms, each.width_ms, requests, failures):
                 worker.recent.add(*part)
         if each.width_ms != SECOND_MS:
             # How counts are dealt to seconds must not depend on who looks when.
@@ -313,25 +314,13 @@ class RunTotals:
         return gathered
 
     def _count_errors(self, worker: Contribution, each: SliceColumns, last_ms: int) -> None:
-        known, revision = worker.dictionary, self.revision
-        for theirs, count in each.errors:
-            self.errors.add(
-                known.errors[theirs],
-                count,
-                worker=worker.key,
-                first_ms=each.start_ms,
-                last_ms=last_ms,
-                revision=revision,
-            )
-        for theirs, count in each.exceptions:
-            self.exceptions.add(
-                known.exceptions[theirs],
-                count,
-                worker=worker.key,
-                first_ms=each.start_ms,
-                last_ms=last_ms,
-                revision=revision,
-            )
+        known, span = worker.dictionary, (each.start_ms, last_ms)
+        for table, numbers, counts in (
+            (self.errors, known.errors, each.errors),
+            (self.exceptions, known.exceptions, each.exceptions),
+        ):
+            for theirs, count in counts:
+                table.add(numbers[theirs], count, worker=worker.key, span_ms=span, revision=self.revision)
 
     def _last_ms(self, each: SliceColumns, *, is_of_seconds: bool, at_ms: int | None) -> int:
         """Latest moment at which a sample of the slice can have been taken."""
@@ -349,12 +338,12 @@ class RunTotals:
         slices: list[SliceColumns],
         at_ms: int | None,
     ) -> None:
-        worker.is_final = report.final
+        worker.is_final, worker.is_gone = report.final, False
         placed = [each for each in slices if not report.snapshot and _is_of_seconds(each, at_ms)]
         if placed:
             worker.reported_ms = max(worker.reported_ms, *(each.start_ms for each in placed))
             worker.newest_end_ms = max(worker.newest_end_ms, *(each.end_ms for each in placed))
-        elif at_ms is not None:
+        elif at_ms is not None and at_ms - worker.heard_ms >= TOGETHER_MS:
             # What is frozen after an acknowledgement is complete up to that; this one may have waited.
             heard_ms = worker.heard_ms
             worker.reported_ms = max(worker.reported_ms, heard_ms - heard_ms % SECOND_MS - SECOND_PARTS_MS)
@@ -376,26 +365,14 @@ class RunTotals:
     def _contributed(
         self, worker: Contribution, earlier: Callable[[], Iterable[report_pb2.Report]]
     ) -> dict[int, Sums]:
-        """Returns what a worker contributed to the rows that are shown, by number, out of its reports."""
-        if worker.counts == Counts():
+        if not worker.has_rows:
             return {}
-        again, sums_by_row = Contribution(worker.key, worker.name), dict[int, Sums]()
-        for report in earlier():
-            if report.snapshot:
-                again, sums_by_row = Contribution(worker.key, worker.name), {}
-            self._learn(again, report)
-            for message in report.slices:
-                for theirs, sums in decode_slice(message).rows:
-                    row = self._series.row(again.dictionary.series[theirs])
-                    if row.key.kind == report_pb2.SERIES_KIND_REQUEST:
-                        again.counts.add(sums)
-                    if message.stats_epoch == self.epoch:
-                        sums_by_row.setdefault(row.id, Sums()).add(sums)
-        if again.counts != worker.counts:
+        found = contribution(earlier(), self._series, self.errors, self.exceptions, epoch=self.epoch)
+        if found.counts != worker.counts:
             raise UnknownContribution(
-                f"{worker.counts.requests} requests of {worker.name} count, {again.counts.requests} are known"
+                f"{worker.counts.requests} requests of {worker.name} count, {found.counts.requests} are known"
             )
-        return sums_by_row
+        return found.by_row
 
     def _withdraw(self, worker: Contribution, contributed: Mapping[int, Sums]) -> None:
         """Takes back all that a worker contributed."""
@@ -416,18 +393,3 @@ class RunTotals:
 def _is_of_seconds(each: SliceColumns, at_ms: int | None) -> bool:
     """True when a slice says in which seconds its samples were; else it is a sum, or its clock is broken."""
     return each.width_ms <= MAX_DEALT_MS and (at_ms is None or each.start_ms <= at_ms + MAX_AHEAD_MS)
-
-
-def _by_second(start_ms: int, width_ms: int, requests: int, failures: int) -> Iterable[tuple[int, int, int]]:
-    """Second, requests and failures for each second of a slice; a joined one is dealt evenly."""
-    second, parts = start_ms // SECOND_MS, max(1, width_ms // SECOND_MS)
-    if parts == 1:
-        return ((second, requests, failures),)
-    seconds = range(second, second + parts)
-    return zip(seconds, dealt(requests, parts), dealt(failures, parts), strict=True)
-
-
-def _add_seconds(row: SeriesTotals, start_ms: int, width_ms: int, requests: int, failures: int) -> None:
-    for part in _by_second(start_ms, width_ms, requests, failures):
-        row.recent.add(*part)
-        row.timeline.add(*part)

@@ -45,6 +45,9 @@ class Contribution:
     heard_ms: int = 0
     users: int = 0
     is_final: bool = False
+    has_rows: bool = False
+    is_gone: bool = False
+    """True once nothing is waited for any more: it left or was lost."""
 
 
 def check_definitions(known: Dictionary, report: report_pb2.Report) -> None:

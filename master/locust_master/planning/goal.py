@@ -44,6 +44,12 @@ class TimedGoal:
     goal: Goal
 
 
+def goal_text(goal: Goal) -> str:
+    """Say a goal to people."""
+    pace = "at once" if goal.spawn_rate >= AT_ONCE else f"at {goal.spawn_rate:g}/s"
+    return f"{goal.users} users {pace}"
+
+
 def class_order(classes: Sequence[ClassShare]) -> Iterator[int]:
     """Yield the class (index into `classes`) of the first user, the second, and so on.
 

@@ -20,6 +20,9 @@ from locust_protocol.process.flags import Flag, FlagKind
 from locust_protocol.process.general_flags import GENERAL, LOGGING
 from locust_protocol.process.run_flags import RESULTS, RUN_FLAGS, START_AND_END
 
+ASLEEP_S = 10.0
+"""Seconds that the wall clock must be ahead of the monotonic one for the machine to have slept meanwhile."""
+
 CLOCK_TOLERANCE_S = 2.0
 """Seconds that another machine's wall clock may be behind: with more, the age of a store means nothing."""
 
@@ -59,9 +62,11 @@ def obstacle(stored: StoredRun, wanted: Wanted, now: Written) -> Obstacle | None
 
 def away_s(stored: StoredRun, now: Written) -> float:
     """Seconds since the run was last written."""
+    by_wall_s = (now.wall_ms - stored.written.wall_ms) / 1e3
     if _is_same_clock(stored, now):
-        return (now.ns - stored.written.ns) / 1e9
-    return (now.wall_ms - stored.written.wall_ms) / 1e3
+        # The monotonic clock stands still while the machine sleeps, the other one may be set back.
+        return max((now.ns - stored.written.ns) / 1e9, by_wall_s)
+    return by_wall_s
 
 
 def start_ns(stored: StoredRun, now: Written) -> int:
@@ -132,6 +137,9 @@ def _over_s(stored: StoredRun, now: Written) -> float:
     if stored.progress.deadline_us is None:
         return -1.0
     run_us = (now.ns - start_ns(stored, now)) // 1_000
+    by_wall_us = (now.wall_ms - stored.summary.started_wall_ms) * 1_000
+    if _is_same_clock(stored, now) and away_s(stored, now) > ASLEEP_S + (now.ns - stored.written.ns) / 1e9:
+        run_us = max(run_us, by_wall_us)
     return (run_us - stored.progress.deadline_us) / 1e6
 
 

@@ -1,6 +1,6 @@
 """Keeps the store's facts about the present run fresh, so that another life of the master could take it up.
 
-Plans are written before anybody follows them, losses with the report that tells them, a stop before any
+Plans are handed in before anybody follows them, losses with the report that tells them, a stop before any
 worker hears of it; everything else within a tenth of a second. Once a second something is written in any
 case: its age tells how long a master has been away.
 """
@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from locust_master.cluster import Cluster
 from locust_master.lifecycle import RunState
@@ -36,6 +36,12 @@ STORE_PATIENCE_S = 1.0
 """Seconds that a stop or an edit waits for the disk; then it goes on: a slow disk must not keep load up."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    timeout_ms: int
+    requested_us: int
+
+
 class RunKeeper:
     """Writes what changes about the present run."""
 
@@ -44,10 +50,14 @@ class RunKeeper:
         self._run: Run | None = None
         self._writer: RunWriter | None = None
         self._seen = _Seen()
+        self._stop: _Stop | None = None
+        self._epoch = 0
 
     def follow(self, run: Run, writer: RunWriter) -> None:
         """Keeps `run` from now on, in the store of `writer`."""
         self._run, self._writer, self._seen = run, writer, _Seen()
+        self._seen.users_through_ms = run.now_us(time.monotonic_ns()) // 1_000
+        self._stop, self._epoch = None, 0
         run.events.on_added = writer.add_event
         run.on_planned = self._keep_plan
 
@@ -73,17 +83,32 @@ class RunKeeper:
         """Waits until all that is true of the run now is in the store, for a while."""
         run = self._run
         if run is not None and run.stopped_us is None:
-            await self._wait(_progress(run, self._cluster))
+            await self._wait(self._progress(run))
 
     async def wait_stop_kept(self, run: Run, *, stop_timeout_ms: int) -> None:
         """Waits until the store says that `run` is stopping, for a while: a stop is never taken back."""
-        progress = replace(
-            _progress(run, self._cluster),
-            state=RunState.STOPPING,
-            stop_timeout_ms=stop_timeout_ms,
-            stop_requested_us=run.now_us(time.monotonic_ns()),
-        )
-        await self._wait(progress)
+        self._stop = _Stop(stop_timeout_ms, run.now_us(time.monotonic_ns()))
+        await self._wait(self._progress(run))
+
+    async def wait_epoch_kept(self, run: Run, stats_epoch: int) -> None:
+        """Waits until the store knows an epoch that workers are to hear of, for a while.
+
+        A report of an epoch that a master has never heard of would be no report to it.
+        """
+        self._epoch = stats_epoch
+        await self._wait(self._progress(run))
+
+    def _progress(self, run: Run) -> Progress:
+        """How far the run is; what was promised counts as done, until it is."""
+        progress = _progress(run, self._cluster)
+        if self._stop is not None and run.lifecycle.is_active:
+            progress = replace(
+                progress,
+                state=RunState.STOPPING,
+                stop_timeout_ms=self._stop.timeout_ms,
+                stop_requested_us=self._stop.requested_us,
+            )
+        return replace(progress, stats_epoch=max(progress.stats_epoch, self._epoch))
 
     async def _wait(self, progress: Progress) -> None:
         assert self._writer is not None, "a run is followed from its start"
@@ -96,7 +121,7 @@ class RunKeeper:
 
     def _keep_plan(self, basis: PlanBasis) -> None:
         if self._run is not None and self._writer is not None:
-            self._writer.add_facts(Facts(progress=_progress(self._run, self._cluster), plan=basis))
+            self._writer.add_facts(Facts(progress=self._progress(self._run), plan=basis))
 
     def _changes(self, now_s: float) -> Facts | None:
         run = self._run
@@ -104,7 +129,7 @@ class RunKeeper:
             return None
         members = self._cluster.membership.all()
         facts = Facts(
-            progress=_progress(run, self._cluster),
+            progress=self._progress(run),
             members=_stored_members(members) if self._seen.members_changed(members) else None,
             losses=tuple(run.losses) if self._seen.losses_changed(run.losses) else None,
         )

@@ -60,15 +60,21 @@ def restored_run(
         totals=totals,
         ledger=_ledger(stored),
         lifecycle=Lifecycle(progress.state),
+        later=stored.plan.later,
         plan=plan_of(stored.plan),
-        stats_epoch=progress.stats_epoch,
+        stats_epoch=max(progress.stats_epoch, totals.epoch),
         events=EventLog.restored(events),
         losses=list(stored.losses),
         loss_terms=loss_terms,
         stop_timeout_ms=progress.stop_timeout_ms,
         last_actor=progress.last_actor,
     )
-    totals.begin_epoch(progress.stats_epoch)
+    totals.begin_epoch(run.stats_epoch)
+    run.advance(run.now_us(now_ns))
+    live = {member.uid.hex() for member in stored.members if member.is_live}
+    for key in totals.worker_names:
+        if key not in live:
+            totals.release(key)
     for member in stored.members:
         if member.is_live:  # one that has not reported yet holds the watermark, too
             totals.expect(member.uid.hex(), member.name, at_ms=0)

@@ -6,9 +6,10 @@ changes. `StoredRun` is all of it, read back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from locust_master.lifecycle import RunState
 from locust_master.losses import Loss
@@ -61,6 +62,21 @@ class Facts:
     members: tuple[StoredMember, ...] | None = None
     losses: tuple[Loss, ...] | None = None
     users: tuple[SecondUsers, ...] = ()
+
+
+def newest_of(many: Sequence[Facts]) -> Facts:
+    """Returns the one set of facts that says what these, in this order, come to."""
+
+    def last(name: str) -> Any:
+        return next((value for each in reversed(many) if (value := getattr(each, name)) is not None), None)
+
+    return Facts(
+        progress=many[-1].progress,
+        plan=last("plan"),
+        members=last("members"),
+        losses=last("losses"),
+        users=tuple(users for each in many for users in each.users),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,11 @@ from locust_master.merging.history import MAX_DEALT_MS
 from locust_master.merging.series import SeriesTable, labels_of, series_key
 from locust_master.run import RunRecord
 from locust_master.store.fact_rows import write_facts
-from locust_master.store.facts import Facts, Written
+from locust_master.store.facts import Facts, Written, newest_of
 from locust_master.store.folding import SecondsFold, SliceContent, SliceId, WorkerFold, write_slice
 from locust_master.store.schema import connect
 from locust_master.store.worker_reports import worker_reports
+from locust_protocol.limits import MAX_SERIES_NAMES
 from locust_protocol.v1 import assignment_pb2, control_service_pb2, report_pb2, snapshot_pb2
 
 MAX_FOLDED_AT_END = 2_000
@@ -48,9 +49,9 @@ class Ending:
 class RunFile:
     """Writes one run; `create` makes the file, `reopen` goes on with one whose master died."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, max_names: int = 0) -> None:
         self._connection = connection
-        self._series = SeriesTable()
+        self._series = SeriesTable(max_series=max_names or MAX_SERIES_NAMES)
         self._seconds = SecondsFold(self._series)
         self._known_series = 0
         self.has_unfolded = False
@@ -59,7 +60,7 @@ class RunFile:
     @classmethod
     def create(cls, path: Path, record: RunRecord, *, owner: str) -> RunFile:
         """Makes the file of a run; `path` must not exist yet."""
-        file = cls(connect(path, create=True))
+        file = cls(connect(path, create=True), max_names=record.settings.max_names)
         with file._transaction():
             file._insert_run(record, owner)
         return file
@@ -67,7 +68,9 @@ class RunFile:
     @classmethod
     def reopen(cls, path: Path, *, owner: str) -> RunFile:
         """Opens the file of a run that goes on, or is to be closed, and makes it `owner`'s."""
-        file = cls(connect(path, create=False))
+        connection = connect(path, create=False)
+        (settings,) = connection.execute("SELECT settings FROM run").fetchone()
+        file = cls(connection, max_names=assignment_pb2.RunSettings.FromString(settings).max_names)
         file._restore_series()
         with file._transaction():
             file._connection.execute("UPDATE run SET owner = ?", (owner,))
@@ -91,9 +94,8 @@ class RunFile:
                 "INSERT OR REPLACE INTO events VALUES (?, ?, ?, ?, ?)",
                 [(event.id, event.at_ms, event.kind, event.text, event.actor) for event in events],
             )
-            if written is not None:
-                for each in facts:
-                    write_facts(self._connection, each, written)
+            if written is not None and facts:
+                write_facts(self._connection, newest_of(facts), written)
 
     def reports_of(self, worker_uid: bytes) -> list[report_pb2.Report]:
         """Returns all that is written of a worker, in order."""

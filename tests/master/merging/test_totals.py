@@ -111,6 +111,18 @@ def test_watermark_is_the_second_before_the_slowest_live_worker() -> None:
     assert totals.complete_until_ms([fast.key, slow.key]) == 8_000
 
 
+def test_watermark_does_not_follow_empty_reports_that_waited_for_a_connection_together() -> None:
+    """Two reports may be frozen before an outage; samples of the seconds after that come later."""
+    totals, agent = RunTotals(), Agent(1)
+    agent.record(1, second=2)
+    agent.flush(totals, at_ms=3_300)
+    agent.flush(totals, at_ms=9_300)
+    agent.flush(totals, at_ms=9_310)
+    assert totals.complete_until_ms([agent.key]) == 2_000
+    agent.flush(totals, at_ms=10_300)
+    assert totals.complete_until_ms([agent.key]) == 8_000
+
+
 def test_current_rate_is_the_mean_of_the_complete_seconds_at_most_ten() -> None:
     """In the first seconds it is divided by what has passed, not by ten."""
     totals, agent = RunTotals(), Agent(1)
