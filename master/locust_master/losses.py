@@ -23,6 +23,8 @@ class LossKind(enum.Enum):
     """A worker went without delivering all that it had."""
     FENCED = "fenced"
     """A worker could not reach the master and ended its users; its samples came later."""
+    UNREADABLE = "unreadable"
+    """A worker said again all that it had, and what it said before could not be taken back."""
     NO_WORKER = "no worker"
     """There was no worker at all."""
 
@@ -74,6 +76,8 @@ class Loss:
                 return f"worker {self.worker} went at {at} without its last report"
             case LossKind.FENCED:
                 return f"worker {self.worker} ended its users at {at}, cut off from the master"
+            case LossKind.UNREADABLE:
+                return f"what worker {self.worker} said anew at {at} could not be merged"
             case LossKind.NO_WORKER:
                 return f"no worker, so no load, from {at} on"
 

@@ -47,9 +47,7 @@ class Member:
     reported_s: float = 0.0
     """When the newest report that counts samples came, or when it joined."""
     doubted_until_s: float = 0.0
-    """Until then reports may hold what is older than their arrival: they waited for a connection."""
-    unread_until_s: float = 0.0
-    """Until then reports may have come earlier than they are read: they waited for the master."""
+    """Until then reports may be older than they seem: they waited for a connection, or for the master."""
     dead_slots: frozenset[int] = frozenset()
     """Runners that the newest report calls dead; one that is started again is dead for less than that."""
     usable_runners: int = 0
@@ -75,10 +73,10 @@ class Member:
         if now_s - self.heard_s > LATE_REPORT_INTERVALS * interval_s:
             self.doubted_until_s = now_s + interval_s
         self.heard_s, self.stream_ended_s, self.status = now_s, None, report.status
-        if now_s >= self.unread_until_s:
+        if now_s >= self.doubted_until_s:
             self.told_s = now_s
-        if report.sequence and now_s >= max(self.doubted_until_s, self.unread_until_s):
-            self.reported_s = now_s
+            if report.sequence:
+                self.reported_s = now_s
         dead = frozenset(
             each.slot for each in report.status.runners if each.state == report_pb2.RUNNER_STATE_DEAD
         )
@@ -209,7 +207,7 @@ class Membership:
             member.heard_s = min(now_s, member.heard_s + late_s)
             # What was read just now, and what is read next, came while the master did not look.
             member.told_s = min(member.told_s, now_s - late_s)
-            member.unread_until_s = now_s + READ_AGAIN_S
+            member.doubted_until_s = max(member.doubted_until_s, now_s + READ_AGAIN_S)
 
     def expire(self, now_s: float) -> list[Member]:
         """Gives up members whose lease ran out; returns them. Forgets those that are long gone."""

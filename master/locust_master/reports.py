@@ -12,6 +12,7 @@ from functools import partial
 from typing import Protocol
 
 from locust_master.ledger import Verdict
+from locust_master.losses import Loss, LossKind
 from locust_master.mailboxes import Mailboxes
 from locust_master.membership import Member
 from locust_master.merging.errors import UnknownContribution
@@ -109,6 +110,8 @@ class ReportDesk:
             run.count(member, report, now_ns=now_ns, earlier=partial(self._sink.stored_reports, member.uid))
         except UnknownContribution as error:
             logger.error("a snapshot is not counted, samples are missing worker=%s: %s", member.name, error)
+            at_ms = run.now_us(now_ns) // 1_000
+            run.losses.append(Loss(member.name, at_ms, at_ms, LossKind.UNREADABLE))
 
     def _store(self, run: Run, member: Member, report: report_pb2.Report, now_ns: int) -> None:
         sequence, sent_ns = report.sequence, report.sent_ns

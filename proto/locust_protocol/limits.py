@@ -110,6 +110,10 @@ RUNNER_FLUSH_INTERVAL_S = 0.25
 SLICE_WIDTH_MS = 1_000
 """Milliseconds of one slice of the run's series."""
 
+MAX_DEALT_MS = 64_000
+"""Milliseconds of the longest slice that is dealt to its seconds; a longer one is a sum of the whole run, as
+those of a snapshot are, however short the run."""
+
 LEASE_TTL_S = 10.0
 """Seconds without an acknowledgement after which an agent stops its users: a master may be away as long."""
 

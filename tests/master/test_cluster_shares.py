@@ -50,10 +50,17 @@ def hear(fleet: Fleet, *members: Member) -> None:
     fleet.cluster.tick(fleet.now_ns)
 
 
+def report_until(fleet: Fleet, seconds: int, *members: Member) -> None:
+    """Members report every second until then."""
+    while fleet.seconds < seconds:
+        fleet.seconds += 1
+        hear(fleet, *members)
+
+
 def test_worker_that_joins_mid_run_gets_a_share() -> None:
     """The others give it away; nobody runs more than the goal in the end."""
     fleet, (first,) = started(1, users=10)
-    fleet.seconds = 5
+    report_until(fleet, 5, first)
     second = fleet.join(registration(2))
     fleet.seconds = 6
     hear(fleet, first, second)
@@ -64,7 +71,7 @@ def test_worker_that_joins_mid_run_gets_a_share() -> None:
 def test_worker_that_joins_waits_for_its_share_until_the_others_were_heard() -> None:
     """One that is cut off at that moment would run on what somebody else starts."""
     fleet, (first, silent) = started(1, 2, users=12)
-    fleet.seconds = 5
+    report_until(fleet, 5, first, silent)
     third = fleet.join(registration(3))
     fleet.seconds = 6
     hear(fleet, first, third)
@@ -77,13 +84,41 @@ def test_worker_that_joins_waits_for_its_share_until_the_others_were_heard() -> 
 def test_worker_that_joins_waits_for_its_share_until_it_has_loaded_the_locustfile() -> None:
     """Else all users that fell due meanwhile would start at once."""
     fleet, (first,) = started(1, users=12)
-    fleet.seconds = 5
+    report_until(fleet, 5, first)
     second = fleet.join(registration(2))
     fleet.seconds = 6
     fleet.tell(second, report(1))
     hear(fleet, first)
     assert goal_users(fleet.assignment(second)) == 0
     hear(fleet, second)
+    assert goal_users(fleet.assignment(second)) == 6
+
+
+def test_worker_that_joins_waits_for_its_share_while_another_is_silent() -> None:
+    """Who was heard since the newcomer came may have been cut off since, too."""
+    fleet, (first,) = started(1, users=12)
+    report_until(fleet, 5, first)
+    second = fleet.join(registration(2))
+    fleet.seconds = 6
+    hear(fleet, first)
+    fleet.seconds = 7.8
+    hear(fleet, second)
+    assert goal_users(fleet.assignment(second)) == 0
+    hear(fleet, first)
+    assert goal_users(fleet.assignment(second)) == 6
+
+
+def test_worker_that_joins_waits_for_reports_that_came_after_the_master_stood_still() -> None:
+    """What has waited to be read says nothing about who can hear now."""
+    fleet, (first,) = started(1, users=12)
+    report_until(fleet, 5, first)
+    second = fleet.join(registration(2))
+    fleet.seconds = 6.5
+    fleet.cluster.loop_was_late(1.5, fleet.now_ns)
+    hear(fleet, first, second)
+    assert goal_users(fleet.assignment(second)) == 0
+    fleet.seconds = 7.5
+    hear(fleet, first, second)
     assert goal_users(fleet.assignment(second)) == 6
 
 
@@ -167,6 +202,15 @@ def test_edit_sends_new_shares_under_a_new_generation() -> None:
     told = fleet.assignment(member)
     assert goal_users(told) == 30
     assert told.generation == fleet.cluster.generation == generation + 1
+
+
+def test_edit_before_run_time_zero_starts_nobody_early() -> None:
+    """The first user is due at zero: it must not count as running before."""
+    fleet, (member,) = started(1, users=10, spawn_rate=10)
+    fleet.seconds = -0.1
+    fleet.cluster.set_goal(Goal(30, 10, (ClassShare("A", 1),)), fleet.now_ns)
+    (goal,) = fleet.assignment(member).goals
+    assert (goal.users.base_users, goal.users.spans[0].first_due_us) == (0, 0)
 
 
 def test_edit_begins_when_every_worker_can_have_heard_of_it() -> None:

@@ -27,6 +27,10 @@ from locust_master.losses import Loss, LossKind, LossTerms, is_beyond, lost_work
             Loss("w1", 5_000, 0, LossKind.FENCED),
             "worker w1 ended its users at 5 s, cut off from the master, none of its samples missing",
         ),
+        (
+            Loss("w1", 5_000, 5_000, LossKind.UNREADABLE),
+            "what worker w1 said anew at 5 s could not be merged, up to 5000 ms of its samples missing",
+        ),
         (Loss("", 5_000, 0, LossKind.NO_WORKER), "no worker, so no load, from 5 s on"),
         (
             Loss("", 5_000, 0, LossKind.NO_WORKER, until_ms=9_000),

@@ -100,9 +100,9 @@ class Laws:
     def _note_trouble(self) -> None:
         world = self._world
         now_s = world.loop.time()
-        is_trouble = world.master.process.state is not ProcessState.ALIVE
+        is_away = is_trouble = world.master.process.state is not ProcessState.ALIVE
         for worker in world.workers:
-            if worker.is_present and (is_trouble or not worker.is_in_touch):
+            if worker.is_present and (is_away or not worker.is_in_touch):
                 self._note_silence(worker, now_s)
                 is_trouble = True
             if any(map(_is_frozen, worker.host.runners)):
@@ -283,7 +283,8 @@ class Laws:
         assert run is not None
         planned = planned_placement(run.plan, run.now_us(self._world.loop.now_ns))
         total = sum(sum(classes.values()) for classes in planned.values())
-        if total != run.goal.users and self._world.present():
+        can_run = any(member.usable_runners for member in self._world.master.cluster.membership.live())
+        if total != run.goal.users and can_run and self._world.present():
             return f"{total} users are planned, the goal is {run.goal.users}"
         for worker in self._world.workers:
             users = dict(+worker.host.users())
@@ -332,6 +333,8 @@ class Laws:
         ]
         if not declared:
             self.fail(f"{about} … {self._about(missing[-1].number)}; losses {run.losses}")
+        if worker.was_cut_off:
+            return  # a cut counts as the death of who does not come back; its runners go on for a lease
         missing_ms = (missing[-1].at_ns - missing[0].at_ns) // 1_000_000
         # What a runner took that stood still comes later than its agent's reports say.
         missing_ms -= round(self._stalled_s.get(worker.uid, 0.0) * 1e3)

@@ -11,7 +11,7 @@ from tests.simulation.laws import LawBroken
 from tests.simulation.scenario import play
 from tests.simulation.world import World, WorldSettings, quiet_loop
 
-BLOCKS, SEEDS_IN_A_BLOCK = 4, 25
+BLOCKS, SEEDS_IN_A_BLOCK = 4, 20
 """The more there are, the longer it takes: 0.15 s each. `make simulate` plays any number."""
 
 

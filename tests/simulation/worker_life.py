@@ -35,6 +35,8 @@ class WorkerLife:
         self.line = Line(loop, host.seed, self.process)
         self.end: session.End | None = None
         self.was_killed = False
+        self.was_cut_off = False
+        """It was killed when its connection had ended and no other had come about."""
         self.is_leaving = False
         request = master_service_pb2.RegisterRequest(
             software_version="0",
@@ -70,6 +72,7 @@ class WorkerLife:
     def kill(self) -> None:
         """SIGKILL of the agent: its runners die with it."""
         self.was_killed = True
+        self.was_cut_off = self.line.connection is None
         self.process.kill()
 
     def _make_agent(self, request: master_service_pb2.RegisterRequest) -> Agent:

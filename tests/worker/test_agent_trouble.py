@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -26,6 +27,11 @@ DIED = report_pb2.WORKER_EVENT_KIND_RUNNER_DIED
 
 async def wait_for_exit(agent: Command) -> None:
     await until(lambda: agent.exit_code is not None, "exit", agent)
+
+
+def requests_left_in(folder: Path) -> int:
+    (path,) = folder.glob("locust-worker-*.json")
+    return int(json.loads(path.read_text())["requests"])
 
 
 @pytest.mark.parametrize(
@@ -133,6 +139,22 @@ async def test_agent_gives_up_on_a_master_that_it_lost(
     await wait_for_exit(agent)
     assert_ended(agent, 3)
     assert "did not come back within 2 s" in agent.stderr()
+
+
+async def test_agent_asked_to_end_while_its_master_is_away_leaves_its_samples_in_a_file(
+    master: FakeMaster, target: Target, start_agent: StartAgent, tmp_path: Path
+) -> None:
+    """They were real requests, whatever the exit code."""
+    agent = start_agent(master.port)
+    await prepare(master, target, agent)
+    await run_some(master, agent)
+    await master.stop()
+    already = target.total()
+    await until(lambda: target.total() >= already + 50, "requests without a master", agent)
+    agent.send_signal(signal.SIGTERM)
+    await wait_for_exit(agent)
+    assert_ended(agent, 0)
+    assert requests_left_in(tmp_path) >= 50
 
 
 async def test_agent_told_to_stay_joins_the_next_master(start_agent: StartAgent, target: Target) -> None:

@@ -15,6 +15,7 @@ from locust_worker.comeback import (
     gone_schedules,
     gone_users,
     interval_us,
+    own_rate,
     rest_of,
 )
 from locust_worker.split import split_schedules
@@ -151,3 +152,11 @@ def test_beat_goes_on_in_its_rhythm_when_plans_change() -> None:
         9_000,
     ]
     assert RESTING.next_us(77) == 77
+
+
+def test_agents_that_all_lose_runners_keep_the_rate_of_the_run_together() -> None:
+    """A hundred machines out of memory at once must not log in at a hundred times the rate."""
+    assert sum(own_rate(10.0, own_runners=own, all_runners=8) for own in (1, 3, 4)) == 10.0
+    assert own_rate(10.0, own_runners=4, all_runners=0) == 10.0
+    assert own_rate(10.0, own_runners=4, all_runners=2) == 10.0
+    assert own_rate(0.0, own_runners=1, all_runners=2) == 0.0

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from locust_protocol.histogram import bucket_index
+from locust_protocol.limits import MAX_DEALT_MS
 from locust_protocol.v1 import report_pb2, value_pb2
 from locust_worker.combine import RunDictionary, RunnerNames, combine
 from locust_worker.extras import Extras
@@ -224,8 +225,8 @@ def test_outbox_answers_a_resync_with_one_snapshot() -> None:
     assert cluster.master.requests == {"/": 2}
 
 
-def test_snapshot_is_one_wide_slice_an_epoch() -> None:
-    """Its size does not grow with the length of the run."""
+def test_snapshot_is_one_slice_an_epoch_too_wide_to_be_dealt_to_seconds() -> None:
+    """Its size does not grow with the length of the run; its seconds are in what it replaces or nowhere."""
     cluster = Cluster()
     for second in range(5):
         cluster.record([("/", second, 10)])
@@ -233,7 +234,7 @@ def test_snapshot_is_one_wide_slice_an_epoch() -> None:
         cluster.acknowledge()
     cluster.restart_master("loses")
     (snapshot,) = cluster.outbox.take_due()
-    assert [(each.start_ms, each.width_ms) for each in snapshot.slices] == [(0, 8000)]
+    assert [(each.start_ms, each.width_ms) for each in snapshot.slices] == [(0, 2 * MAX_DEALT_MS)]
 
 
 @pytest.mark.parametrize("applied", [0, 1, 2])

@@ -44,6 +44,15 @@ def test_runner_counts_how_long_it_is_stalled() -> None:
     assert life.stalled_for_s(9.0) == 0.0
 
 
+def test_runner_is_not_blamed_for_the_time_in_which_nobody_listened() -> None:
+    """An agent that stood still has its answers yet to read; half a second later silence counts again."""
+    life = ready()
+    life.excuse(5.0, unheard_s=5.0, grace_s=0.5)
+    assert [life.time_passed(now_s) for now_s in (5.0, 5.4, 5.5)] == [False, False, True]
+    life.excuse(9.0, unheard_s=3.0, grace_s=0.5)
+    assert life.stalled_for_s(9.0) == 0.5
+
+
 def test_runner_may_be_silent_while_it_loads() -> None:
     """Reading a large data file at import is no fault."""
     life = RunnerLife()

@@ -97,12 +97,7 @@ async def _supervise(options: AgentOptions, tasks: asyncio.TaskGroup) -> None:
     tasks.create_task(agent.health.watch_lag(), name="lag-watch")
     interrupts = _Interrupts(agent, tasks)
     try:
-        end = await agent.run()
-        if end.exit_code is ExitCode.DEGRADED:
-            name = identity.request.worker_name
-            write_last_words(
-                agent.reporting.outbox, uid=identity.request.worker_uid, name=name, folder=Path.cwd()
-            )
+        end = await _wait_end(agent, identity.request)
         await agent.say_goodbye("the worker was asked to end" if not end.text else end.text)
         agent.pool.quit_all()
         await agent.pool.wait_gone(timeout_s=QUIT_TIMEOUT_S)
@@ -116,6 +111,15 @@ async def _supervise(options: AgentOptions, tasks: asyncio.TaskGroup) -> None:
         raise _Ended(end.exit_code)
     error_type = UsageError if end.exit_code is ExitCode.USAGE else DegradedError
     raise error_type(end.text)
+
+
+async def _wait_end(agent: Agent, request: master_service_pb2.RegisterRequest) -> session.End:
+    """Returns how the agent ended; however that is, what no master acknowledged is written down."""
+    try:
+        return await agent.run()
+    finally:
+        outbox = agent.reporting.outbox
+        write_last_words(outbox, uid=request.worker_uid, name=request.worker_name, folder=Path.cwd())
 
 
 async def _make_identity(options: AgentOptions) -> Identity:

@@ -2,7 +2,8 @@
 
 A target that is at its limit must not be hit by a thousand logins in the second in which a runner is started
 again. So what a runner should run by plan is reduced by the users that it has lost, and these come back one
-each interval, over all runners of the agent together, on top of the plan's own changes. At no moment do the
+each interval, over all runners of the agent together, on top of the plan's own changes; the agent's part of
+the rate is that of its runners in the cluster, as many agents may lose theirs at once. At no moment do the
 runners run more than planned; once all are back they run exactly what is planned, and every change of the
 plan kept its due time. A user that the plan ends while it is missing need not come back.
 
@@ -53,6 +54,14 @@ RESTING = Beat(0, 1, 0)
 def interval_us(spawn_rate: float) -> int:
     """Returns the microseconds between two users for a rate per second, never too few; 0: all at once."""
     return max(1, math.ceil(1e6 / spawn_rate)) if spawn_rate > 0 else 0
+
+
+def own_rate(spawn_rate: float, *, own_runners: int, all_runners: int) -> float:
+    """Returns the users a second that one agent may bring back, so that all together keep the run's rate.
+
+    `all_runners` are those of the cluster; 0 when nobody said how many.
+    """
+    return spawn_rate * min(1.0, own_runners / all_runners) if all_runners > 0 else spawn_rate
 
 
 def rest_of(schedule: UserSchedule, now_us: int) -> UserSchedule:

@@ -16,9 +16,10 @@ from locust_protocol.runner.v1 import link_pb2
 from locust_protocol.v1 import assignment_pb2, report_pb2, value_pb2
 from locust_worker import host_facts, open_files
 from locust_worker.clock import ClockEstimate
+from locust_worker.comeback import own_rate
 from locust_worker.duty import Duty
 from locust_worker.own_locustfile import describe_load_failure
-from locust_worker.pool import Code, Runner, RunnerPool, Slot
+from locust_worker.pool import PING_INTERVAL_S, Code, Runner, RunnerPool, Slot
 from locust_worker.reporting import Reporting
 from locust_worker.runner_state import CRASH_WINDOW_S, MAX_CRASHES, RunnerPhase
 from locust_worker.shares import Seat, Shares, UnusableGoal, make_target, read_goals
@@ -91,6 +92,8 @@ class Crew:
         text = f"the worker stood still for {seconds:.1f} s (it was stopped, or its machine was paused)"
         logger.warning("%s", text)
         self._event(report_pb2.WORKER_EVENT_KIND_SUSPENDED, text)
+        for slot in self.pool.slots:
+            slot.life.excuse(time.monotonic(), unheard_s=seconds, grace_s=PING_INTERVAL_S)
 
     def leave(self) -> None:
         """The worker is to end: users end for good."""
@@ -227,7 +230,11 @@ class Crew:
             schedules,
             run_id=duty.assignment.run_id,
             seats=[self._seat(slot) for slot in self.pool.slots],
-            spawn_rate=duty.assignment.spawn_rate,
+            spawn_rate=own_rate(
+                duty.assignment.spawn_rate,
+                own_runners=len(self.pool.slots),
+                all_runners=duty.assignment.cluster.runners,
+            ),
             now_us=duty.run_now_us(time.monotonic_ns()),
         )
         if self._shares.plan is not was_planned:

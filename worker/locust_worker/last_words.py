@@ -1,4 +1,4 @@
-"""What a worker leaves behind when its master is lost for good: the samples that no master acknowledged.
+"""What a worker leaves behind however it ends: the samples that no master acknowledged.
 
 They were real requests, so they must not vanish with the process: a JSON file in the working directory holds
 them, exact, by series. Some may have reached the master's store without the worker being told; the sequences

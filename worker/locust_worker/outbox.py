@@ -19,11 +19,11 @@ from collections.abc import Iterator
 from google.protobuf.message import Message
 
 from locust_protocol.limits import (
+    MAX_DEALT_MS,
     MAX_PENDING_SLICES,
     MAX_REPORT_BYTES,
     MAX_SERIES_NAMES,
     MAX_UNACKED_REPORTS,
-    SLICE_WIDTH_MS,
 )
 from locust_protocol.v1 import report_pb2
 from locust_worker.combine import Definitions, RunDictionary
@@ -35,6 +35,9 @@ MIN_CONTENT_BYTES = 16 * 1024
 
 REPORT_OVERHEAD_BYTES = 64 * 1024
 """Bytes kept free in a report for its status and its header: 100 runners take a tenth of it."""
+
+MIN_SNAPSHOT_WIDTH_MS = 2 * MAX_DEALT_MS
+"""Milliseconds of a snapshot's slices at least: the master deals none of its parts to seconds."""
 
 
 class Outbox:
@@ -198,7 +201,7 @@ class _Cumulative:
 
     def __init__(self) -> None:
         self._totals: dict[int, SliceTotals] = {}
-        self._end_ms = SLICE_WIDTH_MS
+        self._end_ms = MIN_SNAPSHOT_WIDTH_MS
 
     def add(self, slices: Slices) -> None:
         for key, totals in slices.items():
@@ -206,7 +209,7 @@ class _Cumulative:
             self._end_ms = max(self._end_ms, key.start_ms + key.width_ms)
 
     def slices(self) -> Slices:
-        width_ms = SLICE_WIDTH_MS
+        width_ms = MIN_SNAPSHOT_WIDTH_MS
         while width_ms < self._end_ms:
             width_ms *= 2
         return {SliceKey(0, width_ms, epoch): totals for epoch, totals in self._totals.items()}

@@ -124,6 +124,11 @@ class RunnerLife:
         self.stalled_s = now_s
         return True
 
+    def excuse(self, now_s: float, *, unheard_s: float, grace_s: float) -> None:
+        """Nobody listened for so long: its answers wait to be read, silence is judged after the grace."""
+        self.heard_s = max(self.heard_s, now_s + grace_s - RUNNER_STALLED_AFTER_S)
+        self.stalled_s += unheard_s
+
     def stalled_for_s(self, now_s: float) -> float:
         """Returns for how long it has been STALLED; 0 when it is not."""
         return now_s - self.stalled_s if self.phase is RunnerPhase.STALLED else 0.0

@@ -22,9 +22,6 @@ OPEN_SECONDS = 120
 MAX_SECONDS = 86_400
 """Seconds kept in memory: a day, about 100 MB; older ones are in the run store only."""
 
-MAX_DEALT_MS = 64_000
-"""Milliseconds of the longest slice that is dealt to its seconds; a longer one is a sum of the whole run."""
-
 SHARES = (0.5, 0.66, 0.75, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999, 0.9999, 1.0)
 """Percentiles of a closed second: those of Locust's tables."""
 

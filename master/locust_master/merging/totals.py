@@ -27,14 +27,14 @@ from locust_master.merging.gathering import (
     note_rows,
     settle_row,
 )
-from locust_master.merging.history import MAX_DEALT_MS, History
+from locust_master.merging.history import History
 from locust_master.merging.naming import learn
 from locust_master.merging.replacing import contribution
 from locust_master.merging.seconds import SECOND_MS
 from locust_master.merging.series import OTHER_ID, SeriesKey, SeriesTable, SeriesTotals
 from locust_master.merging.sums import Counts, Sums
 from locust_master.merging.workers import Contribution, Dictionary, check_definitions
-from locust_protocol.limits import MAX_SERIES_NAMES
+from locust_protocol.limits import MAX_DEALT_MS, MAX_SERIES_NAMES
 from locust_protocol.v1 import report_pb2
 
 RATE_SECONDS = 10

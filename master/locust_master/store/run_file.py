@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from locust_master.merging.history import MAX_DEALT_MS
 from locust_master.merging.series import SeriesTable, labels_of, series_key
 from locust_master.run import RunRecord
 from locust_master.store.fact_rows import write_facts
@@ -18,7 +17,7 @@ from locust_master.store.facts import Facts, Written, newest_of
 from locust_master.store.folding import SecondsFold, SliceContent, SliceId, WorkerFold, write_slice
 from locust_master.store.schema import connect
 from locust_master.store.worker_reports import worker_reports
-from locust_protocol.limits import MAX_SERIES_NAMES
+from locust_protocol.limits import MAX_DEALT_MS, MAX_SERIES_NAMES
 from locust_protocol.v1 import assignment_pb2, control_service_pb2, report_pb2, snapshot_pb2
 
 MAX_FOLDED_AT_END = 2_000

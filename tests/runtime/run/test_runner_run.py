@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 
 from locust_protocol.v1.assignment_pb2 import (
     ArrivalSchedule,
@@ -171,6 +173,27 @@ def test_runner_reports_users_that_ended_by_themselves_and_does_not_replace_them
 
     runner.wait_for(placed, "seven users placed, some of them ended")
     runner.wait_for(lambda: runner.frames("target_applied"), "the target counts as reached")
+
+
+def test_runner_whose_users_only_wait_says_until_when_it_has_reported(
+    runner: RunnerDriver, locustfile: Write
+) -> None:
+    """What it may have lost when it dies is declared from there: half a second at most, samples or not."""
+    text = """
+        from locust import User, constant
+
+        class Sleeper(User):
+            wait_time = constant(1000)
+    """
+    runner.load(locustfile(text))
+    runner.wait_for_frame("loaded")
+    runner.start_clock()
+    runner.target(Phase.PHASE_RUN, {"Sleeper": 2})
+    runner.wait_for(lambda: runner.users() == {"Sleeper": 2}, "all users")
+    first = len(runner.reports)
+    runner.wait_for(lambda: len(runner.reports) >= first + 8, "reports without samples")
+    words_ns = [each.sent_ns for each in runner.reports[first:]]
+    assert median(later - one for one, later in pairwise(words_ns)) < 500_000_000
 
 
 def test_runner_refuses_a_target_that_it_cannot_run(runner: RunnerDriver, locustfile: Write) -> None:

@@ -37,6 +37,10 @@ logger = logging.getLogger(__name__)
 HEARTBEAT_S = 1.0
 """Seconds after which a report is sent even when nothing has happened; user data is collected as often."""
 
+COMPLETE_WITHIN_S = 0.4
+"""Seconds that a runner with users is behind in saying until when it has reported: what it may have lost when
+it dies is declared from there, and half a second is promised."""
+
 MAX_WAITING_MESSAGES = 1_000
 """Custom messages that wait for a report: 16 reports' worth. Then sending one raises."""
 
@@ -92,11 +96,13 @@ class Reporter:
     def flush(self) -> None:
         """Send a report if there is something to tell."""
         with self._lock:
+            news = self._board.news()
             has_news = (
                 (self._recorder.has_samples and not self._window.is_full)
                 or self._logs.has_records
                 or self._pending.has_any
-                or self._board.news() != self._last_news
+                or news != self._last_news
+                or (bool(news.users) and self._is_word_due)
                 or self._pending.is_heartbeat_due
             )
             if has_news:
@@ -115,6 +121,13 @@ class Reporter:
         if len(self._pending.messages) >= MAX_WAITING_MESSAGES:
             raise ValueRefused(f"{MAX_WAITING_MESSAGES} messages wait to be sent already")
         self._pending.messages.append(message)
+
+    @property
+    def _is_word_due(self) -> bool:
+        """True when at the next look it would be too late to say that there are no samples."""
+        if self._recorder.has_samples:
+            return False
+        return (monotonic_ns() - self._complete_ns) / 1e9 + self._interval_s >= COMPLETE_WITHIN_S
 
     def _send(self, *, is_final: bool) -> None:
         is_heartbeat = is_final or self._pending.is_heartbeat_due
