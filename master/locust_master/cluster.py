@@ -102,6 +102,8 @@ class Cluster:
         member, previous = self.membership.admit(request, address=address, now_s=now_ns / 1e9)
         is_other_process = previous is not None and previous.resume_token != member.resume_token
         self._mailboxes.open(member, superseded=is_other_process)
+        if previous is not None and previous.uid != member.uid:
+            self._give_up(previous, now_ns)
         is_new = previous is None or not previous.is_live
         if is_new:
             self._welcome(member, now_ns, returns=previous is not None)
@@ -138,6 +140,12 @@ class Cluster:
         if returns and self.run is not None and self.run.stopped_us is None:
             note_worker_there(self.run, member, now_ns)
         self._sink.worker_connected(member)
+
+    def _give_up(self, other: Member, now_ns: int) -> None:
+        """Another process took a worker's place: what that one has not reported will not come."""
+        if (run := self.run) is not None and run.stopped_us is None and run.ledger.owes(other.uid):
+            note_worker_lost(run, other, now_ns)
+            run.totals.release(other.key)
 
     def _is_without_share(self, member: Member) -> bool:
         """True when a run goes on whose plan does not know the member."""
@@ -365,7 +373,7 @@ class Cluster:
             if self.run.planned_users(at_us) != goal.users:
                 self.run.lifecycle.apply(RunTrigger.GOAL_MOVED)
             self._event(snapshot_pb2.RUN_EVENT_KIND_STAGE, goal_text(goal), now_ns)
-            self.revision.bump()
+            self.assign_all()  # the plan is the same, the pace for users that come back is another
         happening = happening_of(
             self.run, self.membership.live(), generation=self.generation, at_us=self.run.now_us(now_ns)
         )

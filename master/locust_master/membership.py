@@ -144,7 +144,7 @@ class Membership:
             indices = self._free_indices(request.runners, but=previous)
         session_id = next(self._session_ids)
         member = Member(
-            uid=request.worker_uid,
+            uid=_uid(request, previous, session_id),
             name=name,
             session_id=session_id,
             request=request,
@@ -157,8 +157,8 @@ class Membership:
         self.newest_session_id = member.session_id
         # Whoever comes back after a loss joins anew, behind the others; a live one keeps its place.
         if previous is not None and not is_live:
-            del self._members[member.uid]
-        self._members[member.uid] = member
+            del self._members[request.worker_uid]
+        self._members[request.worker_uid] = member
         if previous is not None:
             self._by_session.pop(previous.session_id, None)
         self._by_session[member.session_id] = member
@@ -167,7 +167,7 @@ class Membership:
 
     def restore(self, members: Sequence[Member], *, newest_session_id: int) -> None:
         """Takes the members of an earlier life of the master in, which gave sessions up to that number."""
-        self._members.update((member.uid, member) for member in members)
+        self._members.update((member.request.worker_uid, member) for member in members)
         self.newest_session_id = max(self.newest_session_id, newest_session_id + MAX_LIVE_MEMBERS)
         self._session_ids = itertools.count(self.newest_session_id + 1)
 
@@ -220,7 +220,7 @@ class Membership:
         return lost
 
     def _forget(self, member: Member) -> None:
-        del self._members[member.uid]
+        del self._members[member.request.worker_uid]
         self._by_session.pop(member.session_id, None)
 
     def _forget_oldest(self) -> None:
@@ -241,6 +241,21 @@ class Membership:
         if wanted not in taken:
             return wanted
         return next(name for i in itertools.count(2) if (name := f"{wanted}#{i}") not in taken)
+
+
+def _uid(request: master_service_pb2.RegisterRequest, previous: Member | None, session_id: int) -> bytes:
+    """Returns what a worker's statistics are known by: the uid that it says, unless another process has it.
+
+    Reports are numbered by each process, so those of a clone must not be taken for more of the first one's.
+    A process that took part in a run says so. A clone was never told anything; nor was a process that did not
+    hear the answer, but that one has not reported yet.
+    """
+    if previous is None:
+        return request.worker_uid
+    is_told = bool(request.resume_token or request.progress.run_id)
+    if previous.told_s and previous.resume_token and not is_told:
+        return request.worker_uid[:8] + session_id.to_bytes(8, "big")
+    return previous.uid
 
 
 def _is_another(token: bytes, known: bytes) -> bool:

@@ -8,6 +8,7 @@ from locust_master.mailboxes import Mailboxes
 from locust_master.membership import Member, Membership
 from locust_master.refusals import Refused
 from locust_protocol.v1 import master_service_pb2
+from tests.master.cluster_builders import Fleet, registration, report, requests_counted, started, uid_of
 
 UID = b"u" * 16
 LEASE_S = 10.0
@@ -59,3 +60,28 @@ async def test_superseded_session_is_told_by_whom() -> None:
     commands = await its_mailbox.wait_commands()
     assert [command.superseded.by for command in commands] == ["ipv4:10.0.0.2:1"]
     assert await its_mailbox.wait_commands() == []
+
+
+def test_clone_s_reports_are_not_taken_for_more_of_the_first_one_s() -> None:
+    """Each numbers its reports from 1: under one ledger key they would be dropped, or make no sense."""
+    fleet, (first,) = started(1, users=4)
+    fleet.tell(first, report(1, requests=3))
+    fleet.tell(first, report(2))
+    fleet.register(registration(1))
+    clone = fleet.cluster.membership.by_uid(uid_of(1))
+    assert clone is not None
+    fleet.tell(clone, report(1, requests=5))
+    assert requests_counted(fleet) == 8
+    assert fleet.cluster.run is not None
+    (loss,) = fleet.cluster.run.losses
+    assert loss.worker == first.name
+
+
+def test_worker_that_did_not_hear_the_answer_is_no_clone() -> None:
+    """It asks again without a token, and has reported nothing."""
+    fleet = Fleet()
+    fleet.register(registration(1))
+    fleet.register(registration(1))
+    member = fleet.cluster.membership.by_uid(uid_of(1))
+    assert member is not None
+    assert member.uid == uid_of(1)
