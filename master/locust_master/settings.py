@@ -145,6 +145,8 @@ def _load_shape(given: str | None) -> str | None:
 def _step_load(values: argparse.Namespace) -> StepLoad | None:
     if not values.step_load:
         return None
+    if values.num_users is None:
+        raise UsageError("--step-load needs to know how far it climbs", remedy="add --users, such as 100")
     if values.step_users is None or values.step_time is None:
         raise UsageError(
             "--step-load needs to know its steps",

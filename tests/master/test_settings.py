@@ -164,7 +164,9 @@ def test_stages_and_steps_become_users_over_time() -> None:
 def test_step_load_without_its_steps_names_the_flags_that_lack() -> None:
     """Half of it given means that the rest was forgotten."""
     with pytest.raises(UsageError, match="--step-users and --step-time"):
-        settings("--step-load", "--step-users", "10")
+        settings("-u", "30", "--step-load", "--step-users", "10")
+    with pytest.raises(UsageError, match="add --users"):
+        settings("--step-load", "--step-users", "10", "--step-time", "30s")
 
 
 @pytest.mark.parametrize(

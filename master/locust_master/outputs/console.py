@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from pathlib import PurePath
 
 from locust_master.merging.history import SHARES
 from locust_master.outputs.report import FinalReport, ReportRow
@@ -82,6 +84,15 @@ def error_report(report: FinalReport) -> list[str]:
     return ["Error report", f"{'# occurrences':<18} Error", rule, *rows, rule]
 
 
+_FRAME = re.compile(r'^ *File "([^"]+)", line (\d+)', re.MULTILINE)
+
+
+def raised_at(traceback: str) -> str:
+    """Returns "file:line, " of the innermost frame of a formatted traceback; empty when it has none."""
+    frames = _FRAME.findall(traceback)
+    return f"{PurePath(frames[-1][0]).name}:{frames[-1][1]}, " if frames else ""
+
+
 def exception_report(report: FinalReport) -> list[str]:
     """Returns the list of exceptions of user code; no line when there are none."""
     if not report.exceptions:
@@ -89,8 +100,8 @@ def exception_report(report: FinalReport) -> list[str]:
     rule = f"{'-' * 18}|{'-' * 91}"
     rows = []
     for each in report.exceptions:
-        last = each.traceback.strip().rsplit("\n", 1)[-1]
-        rows.append(f"{each.count:<18} {plain(last or each.message)} (on {plain(', '.join(each.workers))})")
+        where = f"{raised_at(each.traceback)}on {', '.join(each.workers)}"
+        rows.append(f"{each.count:<18} {plain(each.message)} ({plain(where)})")
     return ["Exceptions", f"{'# occurrences':<18} Exception", rule, *rows, rule]
 
 

@@ -40,7 +40,7 @@ EXCEPTIONS = [
     "Exceptions",
     "# occurrences      Exception",
     LIST_RULE,
-    "2                  ValueError: no stock (on w1)",
+    "2                  no stock (locustfile.py:7, on w1)",
     LIST_RULE,
 ]
 INTERRUPTED = (
@@ -213,7 +213,7 @@ def test_nothing_from_outside_steers_the_terminal() -> None:
     counting.run.losses.append(Loss(HOSTILE, 0, 1_000))
     lines = console.summary(report_of(counting), width=76)
     assert [line for line in lines if _steers(line)] == []
-    assert sum("title/a  b" in line for line in lines) == 4, "two tables, an error and a loss"
+    assert sum("title/a  b" in line for line in lines) == 5, "two tables, an error, an exception and a loss"
 
 
 @given(st.text())
