@@ -141,8 +141,10 @@ def _measure(
         meets_target=(
             share < target.core_share
             and rss_mb < target.rss_mb
-            and (lag_p99 is None or lag_p99 < target.lag_p99_ms)
+            and lag_p99 is not None
+            and lag_p99 < target.lag_p99_ms
             and not watched.missing
+            and not tally["leases_lost"]
             and not lost
         ),
     )

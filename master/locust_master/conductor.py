@@ -25,7 +25,7 @@ from locust_master.run_clock import RunClock
 from locust_master.run_options import RunOptions, check_spawn_rate, check_users
 from locust_master.run_watch import NO_WORKER_LIMIT_S
 from locust_master.settings import MasterSettings
-from locust_master.start_checks import class_shares, shape_notices
+from locust_master.start_checks import class_shares, shape_notices, stages_notices
 from locust_master.store.writer import RunWriter
 from locust_protocol.runner.v1 import link_pb2
 from locust_protocol.v1 import snapshot_pb2
@@ -81,12 +81,7 @@ class Conductor:
                 )
             await self.locustfile.reload_if_edited()
             run = make_run(self._settings, self.locustfile, options)
-            for notice in shape_notices(
-                self.locustfile.manifest,
-                run.record.load_shape,
-                is_named=options.load_shape is not None,
-                given=self._settings.given,
-            ):
+            for notice in self._notices(run):
                 logger.warning("%s", notice)
             await wait_prepared(self._cluster)
             run.last_actor = actor
@@ -242,7 +237,9 @@ class Conductor:
             if happening is Happening.GOAL_REACHED and run.lifecycle.state is RunState.RUNNING:
                 await self._goal_reached(run)
             elif happening is Happening.DEADLINE and run.lifecycle.is_active:
-                await self._stop(run, actor="run time", stop_timeout_ms=None)
+                ends_by_stages = run.record.options.run_time_s is None
+                actor = "end of the stages" if ends_by_stages else "run time"
+                await self._stop(run, actor=actor, stop_timeout_ms=None)
             elif happening is Happening.LOST_TOO_MUCH and run.lifecycle.is_active:
                 await self._stop(run, actor="--on-worker-loss fail", stop_timeout_ms=None)
             elif happening is Happening.ABANDONED and run.lifecycle.is_active and self._settings.headless:
@@ -277,6 +274,13 @@ class Conductor:
         """Writes out what the store still holds in memory; no run may be started after it."""
         if self.writer is not None:
             await self.writer.close()
+
+    def _notices(self, run: Run) -> list[str]:
+        manifest, options, given = self.locustfile.manifest, run.record.options, self._settings.given
+        if options.stages or options.step_load is not None:
+            return stages_notices(manifest, takes_all=bool(options.stages), given=given)
+        is_named = options.load_shape is not None
+        return shape_notices(manifest, run.record.load_shape, is_named=is_named, given=given)
 
     # ── parts ────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -13,8 +13,9 @@ logger = logging.getLogger(__name__)
 
 
 def note_worker_lost(run: Run, member: Member, now_ns: int) -> None:
-    """A worker's lease ran out."""
-    run.losses.append(Loss(member.name, _at_ms(run, now_ns), _missing_ms(run, member, now_ns)))
+    """A worker's lease ran out: it is missing since it was heard last."""
+    silent_ms = run.now_us(int(member.heard_s * 1e9)) // 1_000
+    run.losses.append(Loss(member.name, silent_ms, _missing_ms(run, member, now_ns)))
 
 
 def note_last_report_missing(run: Run, member: Member, now_ns: int) -> None:

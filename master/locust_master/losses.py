@@ -52,6 +52,8 @@ class LossTerms:
 class Loss:
     """One loss: with whom, from which moment of the run, and how many milliseconds of samples may be missing.
 
+    A lost worker's load is missing from its last sign of life on, until others run its share.
+
     `until_ms` is the moment at which it was over: the worker was back, with all its samples.
     """
 
@@ -69,7 +71,7 @@ class Loss:
         at = f"{self.at_ms / 1000:.0f} s"
         match self.kind:
             case LossKind.WORKER:
-                return f"worker {self.worker} lost at {at}"
+                return f"worker {self.worker} lost, silent from {at} on"
             case LossKind.RUNNER:
                 return f"a runner of {self.worker} lost at {at}"
             case LossKind.LAST_REPORT:

@@ -16,6 +16,7 @@ from locust_master.new_run import check_start
 from locust_master.outcome import Outcome
 from locust_master.printing import print_progress_until, print_summary
 from locust_master.resuming.conditions import Obstacle, ObstacleKind
+from locust_master.run_watch import owing
 from locust_master.settings import MasterSettings
 from locust_protocol.channels import join_address
 from locust_protocol.limits import DEFAULT_PORT
@@ -27,6 +28,10 @@ FIRST_HINT_S = 5.0
 """Seconds without any worker after which a headless master says what to start."""
 
 WAITING_SAID_EVERY_S = 10.0
+
+SAY_WAITING_AFTER_S = 2.0
+"""Seconds that an end may take before it is said what it waits for."""
+
 COMMAND_LINE = "command line"
 
 
@@ -126,6 +131,12 @@ async def _stop_run(parts: Parts) -> None:
     if parts.cluster.run is None:
         return
     await parts.conductor.stop_if_active(actor="end of the master")
+    with suppress(TimeoutError):
+        async with asyncio.timeout(SAY_WAITING_AFTER_S):
+            await parts.conductor.run_ended.wait()
+    if not parts.conductor.run_ended.is_set():
+        names = ", ".join(m.name for m in owing(parts.cluster.run, parts.cluster.membership.live()))
+        logger.info("waiting for the last reports of %s; a second Ctrl-C ends at once", names or "all")
     await parts.conductor.run_ended.wait()
 
 

@@ -176,6 +176,9 @@ class Run:
         planned = planned_placement(self.plan, at_us)
         # Nobody waits for who has no share yet, or no runner any more.
         waited = [member for member in members if member.key in planned and member.usable_runners]
+        missing = planned.keys() - {member.key for member in members}
+        if any(planned[key] for key in missing):
+            return False
         if any(member.status.observed_generation < generation for member in waited):
             return False
         if self.goal.users and not waited:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from locust_master.lifecycle import RunState
+from locust_master.losses import LossKind, WorkerLossPolicy
 from locust_master.run import Run
 from locust_protocol.v1 import snapshot_pb2
 
@@ -44,7 +45,13 @@ def recorded_summary(run: Run, *, now_ns: int) -> snapshot_pb2.RunSummary:
 
 def loss_sentences(run: Run) -> list[str]:
     """Says what was lost with whom, at most `MAX_LOSSES_SAID` losses one by one."""
-    said = [loss.sentence() for loss in run.losses[:MAX_LOSSES_SAID]]
+    keeps = run.loss_terms.policy is WorkerLossPolicy.KEEP
+    said = [
+        f"{loss.sentence()}; its users were not run by others"
+        if keeps and loss.kind is LossKind.WORKER
+        else loss.sentence()
+        for loss in run.losses[:MAX_LOSSES_SAID]
+    ]
     more = run.losses[MAX_LOSSES_SAID:]
     if more:
         missing_ms = sum(loss.missing_ms for loss in more)

@@ -45,6 +45,18 @@ def chosen_shape(manifest: manifest_pb2.Manifest, name: str | None) -> str:
     return name
 
 
+def stages_notices(manifest: manifest_pb2.Manifest, *, takes_all: bool, given: Sequence[str]) -> list[str]:
+    """Says what stages or steps make of other wishes; `takes_all`: stages, which say all about users."""
+    what = "--stages" if takes_all else "--step-load"
+    said = []
+    if takes_all and given:
+        said.append(f"{what} says how many users there are, so {', '.join(given)} change nothing")
+    names = [shape.name for shape in manifest.load_shapes]
+    if names:
+        said.append(f"{what} is followed, and not load shape {', '.join(names)} of the locustfile")
+    return said
+
+
 def shape_notices(
     manifest: manifest_pb2.Manifest, chosen: str, *, is_named: bool, given: Sequence[str]
 ) -> list[str]:

@@ -10,6 +10,7 @@ from locust_master.losses import LossKind, LossTerms, WorkerLossPolicy
 from locust_master.membership import Member
 from locust_master.planning.plan import planned_users
 from locust_master.run import Run
+from locust_master.run_summary import loss_sentences
 from locust_master.run_watch import NO_WORKER_LIMIT_S, Happening
 from locust_protocol.v1 import assignment_pb2
 from tests.master.cluster_builders import (
@@ -177,6 +178,17 @@ def test_many_that_come_back_at_once_are_one_change() -> None:
     assert fleet.cluster.generation == generation + 2
     assert planned_users(run_of(fleet).plan, 8_100_000) == 2
     assert planned_users(run_of(fleet).plan, 10_000_000) == 16
+
+
+def test_goal_is_not_reached_while_a_kept_share_is_not_run() -> None:
+    """Half of the users are missing: nobody may say that all were spawned."""
+    fleet, (first, _) = keeping(1, 2)
+    lose(fleet, [first])
+    fleet.seconds += 5
+    following = run_of(fleet).ledger.applied.get(first.uid, 0) + 1
+    fleet.tell(first, report(following, generation=fleet.cluster.generation, users=5))
+    assert fleet.cluster.tick(fleet.now_ns) == ()
+    assert "its users were not run by others" in loss_sentences(run_of(fleet))[0]
 
 
 def test_edit_leaves_a_kept_share_to_its_worker() -> None:

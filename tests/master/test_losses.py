@@ -10,10 +10,13 @@ from locust_master.losses import Loss, LossKind, LossTerms, is_beyond, lost_work
 @pytest.mark.parametrize(
     ("loss", "sentence"),
     [
-        (Loss("w1", 13_000, 1_250), "worker w1 lost at 13 s, up to 1250 ms of its samples missing"),
+        (
+            Loss("w1", 13_000, 1_250),
+            "worker w1 lost, silent from 13 s on, up to 1250 ms of its samples missing",
+        ),
         (
             Loss("w1", 13_000, 0, until_ms=40_000),
-            "worker w1 lost at 13 s, back at 40 s, none of its samples missing",
+            "worker w1 lost, silent from 13 s on, back at 40 s, none of its samples missing",
         ),
         (
             Loss("w1", 5_000, 240, LossKind.RUNNER),

@@ -157,6 +157,8 @@ async def test_what_is_put_for_nobody_is_dropped() -> None:
     mailboxes.put_resync(member, master_service_pb2.Resync())
     mailboxes.put_assignment(member, partial(assignment, 1))
     mailboxes.open(member)
+    mailboxes.put_acknowledgement(member, acknowledgement(b"r", 2))
+    assert kinds(await taken(mailboxes.of(member))) == ["acknowledgement"]
     mailboxes.close(member)
     mailboxes.close(member)
 

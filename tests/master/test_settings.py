@@ -69,7 +69,10 @@ def test_flags_become_settings_with_their_units() -> None:
 )
 def test_combinations_that_mean_something_are_taken(argv: list[str]) -> None:
     """Locust's users know them."""
-    settings(*argv)
+    made = settings(*argv)
+    assert made.headless is ("--headless" in argv)
+    assert made.autostart is ("--autostart" in argv)
+    assert made.autoquit_s == (5.0 if "--autoquit" in argv else None)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from locust_master.start_checks import (
     class_shares,
     shape_notices,
     shown_host,
+    stages_notices,
 )
 from locust_protocol.process.errors import UsageError
 from locust_protocol.v1 import manifest_pb2
@@ -132,3 +133,13 @@ def test_flags_that_a_load_shape_does_not_read_are_said(*, uses_common_options: 
     said = shape_notices(offered, "S", is_named=True, given=("--users", "--spawn-rate"))
     assert bool(said) is is_said
     assert not shape_notices(offered, "", is_named=True, given=("--users",))
+
+
+def test_what_stages_leave_aside_is_said() -> None:
+    """A number of users, or a load shape, that changes nothing must not look as if it did."""
+    offered = manifest(A, shapes=("S",))
+    assert stages_notices(offered, takes_all=True, given=("--users",)) == [
+        "--stages says how many users there are, so --users change nothing",
+        "--stages is followed, and not load shape S of the locustfile",
+    ]
+    assert not stages_notices(manifest(A), takes_all=False, given=("--users",)), "steps climb to --users"

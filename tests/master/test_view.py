@@ -208,7 +208,7 @@ def test_warnings_name_losses_refusals_the_store_and_missing_protection() -> Non
     watched.report(refusal="locustfile.py:3: no")
     snapshot = status_snapshot(watched.fleet.cluster, watched.conductor, now_ns=watched.fleet.now_ns)
     texts = [warning.text for warning in snapshot.warnings]
-    assert texts[0] == "worker w9 lost at 3 s, up to 250 ms of its samples missing"
+    assert texts[0] == "worker w9 lost, silent from 3 s on, up to 250 ms of its samples missing"
     assert "2 further losses, up to 500 ms of samples missing" in texts
     assert "the run store cannot be written: disk full" in texts
     assert "worker w1 refused its assignment: locustfile.py:3: no" in texts

@@ -5,11 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import PurePath
+from typing import TypeVar
 
 from locust_master.merging.history import SHARES
-from locust_master.outputs.report import FinalReport, ReportRow
+from locust_master.outputs.report import FinalReport, ReportException, ReportFailure, ReportRow
 from locust_master.outputs.text import plain
 from locust_protocol.v1 import report_pb2
+
+_Counted = TypeVar("_Counted", ReportFailure, ReportException)
+
+MAX_LISTED = 50
+"""Kinds of errors, and of exceptions, that are printed: what is above must stay on a screen."""
 
 TYPE_WIDTH = 8
 MAX_NAME_WIDTH = 76
@@ -76,12 +82,23 @@ def error_report(report: FinalReport) -> list[str]:
     if not report.failures:
         return []
     rule = f"{'-' * 18}|{'-' * 91}"
+    kept, more = _commonest(report.failures)
     rows = [
         f"{each.count:<18} {ORIGINS.get(each.origin, '')}"
-        f"{plain(_joined(each.request_type, each.name))}: {plain(each.message)}"
-        for each in report.failures
+        f"{plain(': '.join(part for part in (_joined(each.request_type, each.name), each.message) if part))}"
+        for each in kept
     ]
-    return ["Error report", f"{'# occurrences':<18} Error", rule, *rows, rule]
+    return ["Error report", f"{'# occurrences':<18} Error", rule, *rows, *more, rule]
+
+
+def _commonest(rows: Sequence[_Counted]) -> tuple[list[_Counted], list[str]]:
+    """Returns the rows to print, in their order, and a line about the rest."""
+    if len(rows) <= MAX_LISTED:
+        return list(rows), []
+    shown = {id(row) for row in sorted(rows, key=lambda row: -row.count)[:MAX_LISTED]}
+    rest = [row.count for row in rows if id(row) not in shown]
+    line = f"{sum(rest):<18} … in {len(rest)} further kinds, which the run store has"
+    return [row for row in rows if id(row) in shown], [line]
 
 
 _FRAME = re.compile(r'^ *File "([^"]+)", line (\d+)', re.MULTILINE)
@@ -99,10 +116,11 @@ def exception_report(report: FinalReport) -> list[str]:
         return []
     rule = f"{'-' * 18}|{'-' * 91}"
     rows = []
-    for each in report.exceptions:
+    kept, more = _commonest(report.exceptions)
+    for each in kept:
         where = f"{raised_at(each.traceback)}on {', '.join(each.workers)}"
         rows.append(f"{each.count:<18} {plain(each.message)} ({plain(where)})")
-    return ["Exceptions", f"{'# occurrences':<18} Exception", rule, *rows, rule]
+    return ["Exceptions", f"{'# occurrences':<18} Exception", rule, *rows, *more, rule]
 
 
 def remarks(report: FinalReport) -> list[str]:

@@ -48,6 +48,11 @@ async def _abort(context: Any, error: Exception) -> None:
         await context.abort(status_of(error), str(error))
     if isinstance(error, MalformedReport):
         await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+    ours = (grpc.aio.UsageError, grpc.aio.InternalError)
+    if isinstance(error, grpc.aio.BaseError) and not isinstance(error, ours):
+        # gRPC's own: the call is over, with its client or with the server, and nobody hears an answer.
+        logger.debug("a call ended before its handler: %s", error)
+        return
     name = secrets.token_hex(4)
     logger.exception("a handler failed id=%s", name)
     await context.abort(grpc.StatusCode.INTERNAL, f"internal error {name}: see the master's log")

@@ -47,7 +47,7 @@ INTERRUPTED = (
     "Interrupted: 2 requests were on the wire when the users were stopped; "
     "the target may have counted them, the tables do not"
 )
-LOST = "Degraded: worker w2 lost at 9 s, up to 4000 ms of its samples missing"
+LOST = "Degraded: worker w2 lost, silent from 9 s on, up to 4000 ms of its samples missing"
 
 HOSTILE = "\x1b[2J\x1b]0;title\x07/a\r\nb\x9b31m\u202ec\x00\t\x7fd\u2028e"
 """Clears the screen, sets the title, breaks the line, colours, turns the direction of writing."""
@@ -106,6 +106,19 @@ def test_errors_and_exceptions_are_listed_with_their_counts() -> None:
     report = report_of(shop_run())
     assert console.error_report(report) == ERRORS
     assert console.exception_report(report) == EXCEPTIONS
+
+
+def test_commonest_errors_are_listed_and_the_rest_is_counted() -> None:
+    """Hundreds of kinds would push the tables off the screen; none may vanish without a word."""
+    counting = CountingRun()
+    for number in range(console.MAX_LISTED + 3):
+        failures = (1,) * (1 if number < 3 else 2)
+        counting.count(0, Samples("/", failed_us=failures, error=f"kind {number:02}"))
+    lines = console.error_report(report_of(counting))
+    assert [line.split()[-1] for line in lines[3:-2]] == [
+        f"{number:02}" for number in range(3, console.MAX_LISTED + 3)
+    ]
+    assert lines[-2].split(maxsplit=1) == ["3", "… in 3 further kinds, which the run store has"]
 
 
 @pytest.mark.parametrize(
