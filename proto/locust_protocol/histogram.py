@@ -102,19 +102,57 @@ class Histogram:
         """Merge another histogram into this one; exact."""
         if other.count == 0:
             return
-        if self.count == 0:
-            self.min_us, self.max_us = other.min_us, other.max_us
-        else:
-            self.min_us = min(self.min_us, other.min_us)
-            self.max_us = max(self.max_us, other.max_us)
-        self.count += other.count
-        self.total_us += other.total_us
+        self.add_figures(other.count, other.total_us, other.min_us, other.max_us)
         counts = self.counts
         if counts:
             for bucket, times in other.counts.items():
                 counts[bucket] = counts.get(bucket, 0) + times
         else:
             counts.update(other.counts)
+
+    def add_figures(self, count: int, total_us: int, min_us: int, max_us: int) -> None:
+        """Merge the figures beside the buckets; whoever calls it adds `count` samples to the buckets."""
+        if self.count == 0:
+            self.min_us, self.max_us = min_us, max_us
+        else:
+            self.min_us = min(self.min_us, min_us)
+            self.max_us = max(self.max_us, max_us)
+        self.count += count
+        self.total_us += total_us
+
+    def subtract(self, other: Histogram) -> None:
+        """Take samples away that were added before.
+
+        A minimum or a maximum cannot be subtracted: it stays while its bucket has samples, else it becomes
+        the edge of the outermost bucket that has.
+        """
+        counts = self.counts
+        for bucket, times in other.counts.items():
+            left = counts[bucket] - times
+            if left:
+                counts[bucket] = left
+            else:
+                del counts[bucket]
+        self.count -= other.count
+        self.total_us -= other.total_us
+        if not counts:
+            self.min_us = self.max_us = 0
+            return
+        if bucket_index(self.min_us) not in counts:
+            self.min_us = bucket_bounds(min(counts))[0]
+        if bucket_index(self.max_us) not in counts:
+            self.max_us = bucket_bounds(max(counts))[1] - 1
+
+    def clear(self) -> None:
+        """Forget all samples."""
+        self.counts.clear()
+        self.count = self.total_us = self.min_us = self.max_us = 0
+
+    def joined(self, other: Histogram) -> Histogram:
+        """Return the samples of both together; not to be changed, it may share buckets with them."""
+        both = self.copy()
+        both.add(other)
+        return both
 
     def copy(self) -> Histogram:
         """Return a histogram with the same samples that shares nothing with this one."""
@@ -141,14 +179,14 @@ class Histogram:
                 raise ValueError(f"a quantile lies between 0 and 1, not at {q}")
         if self.count == 0:
             return [None] * len(qs)
+        ranks = [max(1, math.ceil(q * self.count * _RANK_ROUNDING)) for q in qs]
+        return [self._answer_us(q, bucket) for q, bucket in zip(qs, self.buckets_at(ranks), strict=True)]
+
+    def buckets_at(self, ranks: Sequence[int]) -> list[int]:
+        """Return the bucket of each sample that is named by its rank, from 1 for the smallest."""
         buckets = sorted(self.counts)
-        # Sums in C: a master asks for every row once a second, and a row of many workers has 3,000 buckets.
         samples_up_to = list(accumulate(map(self.counts.__getitem__, buckets)))
-        ranks = (max(1, math.ceil(q * self.count * _RANK_ROUNDING)) for q in qs)
-        return [
-            self._answer_us(q, buckets[bisect_left(samples_up_to, rank)])
-            for q, rank in zip(qs, ranks, strict=True)
-        ]
+        return [buckets[bisect_left(samples_up_to, rank)] for rank in ranks]
 
     def _answer_us(self, q: float, bucket: int) -> float:
         if q == 0.0:

@@ -72,7 +72,7 @@ class DecodedSlice:
 
 def read_columns(message: report_pb2.Slice) -> SliceColumns:
     """Returns the slice in columns. Raises `MalformedReport` naming the rule that it breaks."""
-    _check_place(message)
+    check_place(message)
     ids = list(message.series_id[:])
     size = len(ids)
     columns = SliceColumns(
@@ -87,8 +87,8 @@ def read_columns(message: report_pb2.Slice) -> SliceColumns:
         response_bytes=column(message.response_bytes, size, "response_bytes"),
         successful=read_timed(message.successful, size, "successful"),
         failed=read_timed(message.failed, size, "failed"),
-        errors=_counts(message.error_id, message.error_count, "errors"),
-        exceptions=_counts(message.exception_id, message.exception_count, "exceptions"),
+        errors=occurrences(message.error_id, message.error_count, "errors"),
+        exceptions=occurrences(message.exception_id, message.exception_count, "exceptions"),
     )
     if message.HasField("corrected"):
         read_timed(message.corrected, size, "corrected")
@@ -161,7 +161,8 @@ def _check_row(
         )
 
 
-def _check_place(message: report_pb2.Slice) -> None:
+def check_place(message: report_pb2.Slice) -> None:
+    """Checks when a slice begins and how long it is. Raises `MalformedReport`."""
     start_ms, width_ms = message.start_ms, message.width_ms
     if width_ms < 1 or start_ms % width_ms:
         raise MalformedReport(f"a slice of {width_ms} ms does not start at {start_ms} ms")
@@ -174,7 +175,8 @@ def _check_phases(phases: report_pb2.PhaseColumns, size: int) -> None:
         column(getattr(phases, name), size, name)
 
 
-def _counts(ids: Sequence[int], counts: Sequence[int], label: str) -> list[tuple[int, int]]:
+def occurrences(ids: Sequence[int], counts: Sequence[int], label: str) -> list[tuple[int, int]]:
+    """Returns numbers with their counts. Raises `MalformedReport`."""
     if len(ids) != len(counts):
         raise MalformedReport(f"{len(ids)} {label} do not fit {len(counts)} counts")
     if counts and max(counts) > MAX_COUNT:

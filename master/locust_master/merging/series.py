@@ -13,6 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
+import numpy as np
+from numpy.typing import NDArray
+
+from locust_master.merging.cells import CellPool, Ints, PooledHistogram
 from locust_master.merging.seconds import RecentSeconds, Timeline
 from locust_master.merging.sums import Sums
 from locust_protocol.limits import MAX_NAME_CHARS, MAX_SERIES_NAMES, OTHER_NAME
@@ -59,8 +63,6 @@ class SeriesTotals:
     recent: RecentSeconds = field(default_factory=RecentSeconds)
     timeline: Timeline = field(default_factory=Timeline)
     quantiles: dict[tuple[float, ...], list[float | None]] = field(default_factory=dict)
-    waiting: list[list[int]] = field(default_factory=list)
-    """Buckets of successful requests that are in all sums but the histogram's cells; see `gathering`."""
 
     def widen(self, first_ms: int, last_ms: int) -> None:
         """Notes that there were samples between two moments."""
@@ -81,7 +83,7 @@ class SeriesTotals:
 
     def clear(self, revision: int) -> None:
         """Forgets what was counted; the number and the name stay."""
-        self.sums = Sums()
+        self.sums.clear()
         self.first_ms = self.last_ms = None
         self.recent, self.timeline = RecentSeconds(), Timeline()
         self.touch(revision)
@@ -92,13 +94,15 @@ NAMES_SHOWN = 5
 
 
 class SeriesTable:
-    """Series by number and by content."""
+    """Series by number and by content; the buckets of row n are rows 2n (successes) and 2n + 1 of `pool`."""
 
     def __init__(self, *, max_series: int = MAX_SERIES_NAMES) -> None:
+        self.pool = CellPool()
         self._max_series = max_series
         self._by_key: dict[SeriesKey, int] = {}
         self._rows: dict[int, SeriesTotals] = {}
         self._label_sets: dict[Labels, int] = {(): 0}
+        self._are_requests = np.ones(1, np.bool_)
 
     @property
     def is_limited(self) -> bool:
@@ -121,13 +125,13 @@ class SeriesTable:
             return OTHER_ID
         number = self._by_key[key] = len(self._by_key) + 1
         self._label_sets.setdefault(key.labels, len(self._label_sets))
-        self._rows[number] = SeriesTotals(number, key)
+        self._add_row(number, key)
         return number
 
     def row(self, number: int) -> SeriesTotals:
         """Returns the totals of a series; those of "(other)" are made when first asked for."""
         if number == OTHER_ID and OTHER_ID not in self._rows:
-            self._rows[OTHER_ID] = SeriesTotals(OTHER_ID, OTHER_KEY)
+            self._add_row(OTHER_ID, OTHER_KEY)
         return self._rows[number]
 
     def __iter__(self) -> Iterator[SeriesTotals]:
@@ -136,6 +140,16 @@ class SeriesTable:
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    def are_requests(self, numbers: Ints) -> NDArray[np.bool_]:
+        """Returns which rows count requests."""
+        return self._are_requests[numbers]
+
+    def _add_row(self, number: int, key: SeriesKey) -> None:
+        if number == self._are_requests.size:
+            self._are_requests = np.append(self._are_requests, key.kind == report_pb2.SERIES_KIND_REQUEST)
+        successful, failed = (PooledHistogram(self.pool, 2 * number + line) for line in range(2))
+        self._rows[number] = SeriesTotals(number, key, Sums(successful=successful, failed=failed))
 
     def definition(self, row: SeriesTotals) -> report_pb2.SeriesDefinition:
         """Returns the definition of a series with the master's numbers and all of its labels."""

@@ -1,9 +1,8 @@
 """The samples of one series as sums: counts, bytes, and the response times of successes and failures.
 
 Sums add and subtract exactly, so whatever one worker contributed can be taken back as a whole, for what it
-says now. A minimum or a maximum cannot be subtracted. It stays while its bucket has samples, else it
-becomes the edge of the outermost bucket that has; what replaces the samples that were taken back holds them
-again, and so sets it right.
+says now. Only a minimum or a maximum may be left at the edge of its bucket (`Histogram.subtract`); what
+replaces the samples that were taken back holds them again, and so sets it right.
 
 Pure. Must never share a histogram with the sums that it added.
 """
@@ -12,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from locust_protocol.histogram import Histogram, bucket_bounds, bucket_index
+from locust_protocol.histogram import Histogram
 
 
 @dataclass(slots=True)
@@ -46,8 +45,14 @@ class Sums:
         self.untimed -= other.untimed
         self.interrupted -= other.interrupted
         self.response_bytes -= other.response_bytes
-        _subtract(self.successful, other.successful)
-        _subtract(self.failed, other.failed)
+        self.successful.subtract(other.successful)
+        self.failed.subtract(other.failed)
+
+    def clear(self) -> None:
+        """Forgets all samples."""
+        self.requests = self.failures = self.untimed = self.interrupted = self.response_bytes = 0
+        self.successful.clear()
+        self.failed.clear()
 
     def timed(self) -> Histogram:
         """Returns the response times of successes and failures together; not to be changed."""
@@ -55,9 +60,7 @@ class Sums:
             return self.successful
         if not self.successful.count:
             return self.failed
-        both = self.successful.copy()
-        both.add(self.failed)
-        return both
+        return self.successful.joined(self.failed)
 
     @property
     def is_empty(self) -> bool:
@@ -80,22 +83,3 @@ class Counts:
         self.failures += sign * other.failures
         self.untimed += sign * other.untimed
         self.interrupted += sign * other.interrupted
-
-
-def _subtract(histogram: Histogram, other: Histogram) -> None:
-    counts = histogram.counts
-    for bucket, times in other.counts.items():
-        left = counts[bucket] - times
-        if left:
-            counts[bucket] = left
-        else:
-            del counts[bucket]
-    histogram.count -= other.count
-    histogram.total_us -= other.total_us
-    if not counts:
-        histogram.min_us = histogram.max_us = 0
-        return
-    if bucket_index(histogram.min_us) not in counts:
-        histogram.min_us = bucket_bounds(min(counts))[0]
-    if bucket_index(histogram.max_us) not in counts:
-        histogram.max_us = bucket_bounds(max(counts))[1] - 1

@@ -13,25 +13,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from locust_master.merging.decoding import DecodedSlice, SliceColumns, read_columns
+from locust_master.merging.arrays import SliceArrays, read_arrays
+from locust_master.merging.counting import AnySlice, Counting, add_seconds
+from locust_master.merging.decoding import DecodedSlice, decode_slice
 from locust_master.merging.errors import MalformedReport, UnknownContribution
 from locust_master.merging.failures import error_table, exception_table
-from locust_master.merging.gathering import (
-    MAX_PLACES,
-    Gathered,
-    Place,
-    add_rows,
-    add_seconds,
-    by_second,
-    chosen_rows,
-    note_rows,
-    settle_row,
-)
+from locust_master.merging.gathering import Place, by_second
 from locust_master.merging.history import History
 from locust_master.merging.naming import learn
 from locust_master.merging.replacing import contribution
 from locust_master.merging.seconds import SECOND_MS
-from locust_master.merging.series import OTHER_ID, SeriesKey, SeriesTable, SeriesTotals
+from locust_master.merging.series import SeriesTable, SeriesTotals
 from locust_master.merging.sums import Counts, Sums
 from locust_master.merging.workers import Contribution, Dictionary, check_definitions
 from locust_protocol.limits import MAX_DEALT_MS, MAX_SERIES_NAMES
@@ -53,8 +45,6 @@ have been written as long ago as the earlier."""
 MAX_AHEAD_MS = 10_000
 """Milliseconds that a slice may start after it arrived; a clock that is further off is no clock."""
 
-_TOTAL_KEY = SeriesKey(report_pb2.SERIES_KIND_REQUEST, "", "")
-
 
 class RunTotals:
     """Totals of one run. `total` is over all series of requests; groups, checks and metrics are not in it."""
@@ -62,13 +52,12 @@ class RunTotals:
     def __init__(self, *, max_series: int = MAX_SERIES_NAMES) -> None:
         self.revision = 0
         self.epoch = 1
-        self._series = SeriesTable(max_series=max_series)
-        self._total = SeriesTotals(OTHER_ID, _TOTAL_KEY)
+        self._counting = Counting(max_series=max_series)
+        self._series, self._total = self._counting.series, self._counting.total
+        self._history = self._counting.history
         self.errors = error_table()
         self.exceptions = exception_table()
-        self._history = History()
         self.all_epochs = Counts()
-        self._gathered: dict[Place, Gathered] = {}
         self._workers: dict[str, Contribution] = {}
         self._users = 0
         self._restored_end_ms = 0
@@ -113,7 +102,7 @@ class RunTotals:
         worker = self._workers.get(worker_key) or Contribution(worker_key, worker_name)
         dictionary = Dictionary() if report.snapshot else worker.dictionary
         check_definitions(dictionary, report)
-        slices = [read_columns(message) for message in report.slices]
+        slices = [read_arrays(message) or decode_slice(message) for message in report.slices]
         for each in slices:
             if each.stats_epoch > self.epoch:
                 raise MalformedReport(f"epoch {each.stats_epoch} has not begun, the newest is {self.epoch}")
@@ -131,24 +120,7 @@ class RunTotals:
 
     def settle(self) -> None:
         """Counts what was gathered; whoever looks at rows or seconds does so first."""
-        gathered, self._gathered = self._gathered, {}
-        for place, each in gathered.items():
-            span, together = (place.start_ms, place.width_ms), each.together
-            for number, (requests, failures, revision) in each.by_row.items():
-                row = self._series.row(number)
-                settle_row(row)
-                row.widen(place.start_ms, place.last_ms)
-                row.touch(revision)
-                if place.is_of_seconds:
-                    add_seconds(row, *span, requests, failures)
-            if place.is_of_seconds:
-                self._history.add(*span, together, revision=self.revision)
-            if place.stats_epoch == self.epoch and not together.is_empty:
-                self._total.sums.add(together)
-                self._total.widen(place.start_ms, place.last_ms)
-                self._total.touch(self.revision)
-                if place.is_of_seconds:
-                    add_seconds(self._total, *span, together.requests, together.failures)
+        self._counting.settle(epoch=self.epoch, revision=self.revision)
 
     def begin_epoch(self, epoch: int) -> None:
         """Shows samples of `epoch` and later from now on: a reset of the statistics."""
@@ -270,50 +242,25 @@ class RunTotals:
 
     # ── parts ────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _count(
-        self, worker: Contribution, each: SliceColumns, *, is_snapshot: bool, at_ms: int | None
-    ) -> None:
+    def _count(self, worker: Contribution, each: AnySlice, *, is_snapshot: bool, at_ms: int | None) -> None:
         is_of_seconds = not is_snapshot and _is_of_seconds(each, at_ms)
         last_ms = self._last_ms(each, is_of_seconds=is_of_seconds, at_ms=at_ms)
-        if each.ids:
+        if isinstance(each, SliceArrays) or each.rows:
             self._count_rows(worker, each, last_ms, is_of_seconds=is_of_seconds)
         if each.stats_epoch == self.epoch:
             self._count_errors(worker, each, last_ms)
 
-    def _count_rows(
-        self, worker: Contribution, each: SliceColumns, last_ms: int, *, is_of_seconds: bool
-    ) -> None:
-        known, row_of = worker.dictionary.series, self._series.row
-        rows = [row_of(known[theirs]) for theirs in each.ids]
-        gathered = self._gathered_at(
-            Place(each.stats_epoch, each.start_ms, each.width_ms, last_ms, is_of_seconds)
-        )
-        if each.stats_epoch == self.epoch:
-            add_rows(rows, each)
-            note_rows(gathered, rows, each, revision=self.revision)
-        are_requests = [row.key.kind == report_pb2.SERIES_KIND_REQUEST for row in rows]
-        of_requests = each if all(are_requests) else chosen_rows(each, are_requests)
-        requests, failures = gathered.add(of_requests)
-        counts = Counts(requests, failures, sum(of_requests.untimed), sum(of_requests.interrupted))
+    def _count_rows(self, worker: Contribution, each: AnySlice, last_ms: int, *, is_of_seconds: bool) -> None:
+        place = Place(each.stats_epoch, each.start_ms, each.width_ms, last_ms, is_of_seconds)
+        counts = self._counting.add(place, each, worker.dictionary, epoch=self.epoch, revision=self.revision)
         worker.counts.add(counts)
         worker.has_rows = True
         self.all_epochs.add(counts)
         if is_of_seconds:
-            for part in by_second(each.start_ms, each.width_ms, requests, failures):
+            for part in by_second(each.start_ms, each.width_ms, counts.requests, counts.failures):
                 worker.recent.add(*part)
-        if each.width_ms != SECOND_MS:
-            # How counts are dealt to seconds must not depend on who looks when.
-            self.settle()
 
-    def _gathered_at(self, place: Place) -> Gathered:
-        gathered = self._gathered.get(place)
-        if gathered is None:
-            if len(self._gathered) >= MAX_PLACES:
-                self.settle()
-            gathered = self._gathered[place] = Gathered()
-        return gathered
-
-    def _count_errors(self, worker: Contribution, each: SliceColumns, last_ms: int) -> None:
+    def _count_errors(self, worker: Contribution, each: AnySlice, last_ms: int) -> None:
         known, span = worker.dictionary, (each.start_ms, last_ms)
         for table, numbers, counts in (
             (self.errors, known.errors, each.errors),
@@ -322,7 +269,7 @@ class RunTotals:
             for theirs, count in counts:
                 table.add(numbers[theirs], count, worker=worker.key, span_ms=span, revision=self.revision)
 
-    def _last_ms(self, each: SliceColumns, *, is_of_seconds: bool, at_ms: int | None) -> int:
+    def _last_ms(self, each: AnySlice, *, is_of_seconds: bool, at_ms: int | None) -> int:
         """Latest moment at which a sample of the slice can have been taken."""
         if at_ms is not None:
             return max(each.start_ms, min(each.end_ms, at_ms))
@@ -335,7 +282,7 @@ class RunTotals:
         self,
         worker: Contribution,
         report: report_pb2.Report,
-        slices: list[SliceColumns],
+        slices: list[AnySlice],
         at_ms: int | None,
     ) -> None:
         worker.is_final, worker.is_gone = report.final, False
@@ -390,6 +337,6 @@ class RunTotals:
         worker.counts = Counts()
 
 
-def _is_of_seconds(each: SliceColumns, at_ms: int | None) -> bool:
+def _is_of_seconds(each: AnySlice, at_ms: int | None) -> bool:
     """True when a slice says in which seconds its samples were; else it is a sum, or its clock is broken."""
     return each.width_ms <= MAX_DEALT_MS and (at_ms is None or each.start_ms <= at_ms + MAX_AHEAD_MS)

@@ -9,8 +9,12 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from locust_master.merging.cells import Ints
 from locust_master.merging.errors import MalformedReport
 from locust_master.merging.seconds import RecentSeconds
 from locust_master.merging.series import Labels
@@ -19,6 +23,9 @@ from locust_protocol.v1 import report_pb2
 
 OTHER_ID = 0
 """A worker's number for what was over a limit of its own; it needs no definition."""
+
+MAX_ID_IN_TABLE = 1 << 14
+"""A worker's numbers start at 1 and have no gaps; a table of all of them then takes 128 kB at most."""
 
 
 @dataclass(slots=True)
@@ -29,6 +36,24 @@ class Dictionary:
     errors: dict[int, int] = field(default_factory=lambda: {OTHER_ID: OTHER_ID})
     exceptions: dict[int, int] = field(default_factory=lambda: {OTHER_ID: OTHER_ID})
     label_sets: dict[int, Labels] = field(default_factory=lambda: {0: ()})
+    _table: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    _in_table: int = 0
+
+    def numbers(self, ids: Ints) -> Ints | None:
+        """Returns the master's numbers of defined series; None when two are the same or an id is too big."""
+        if self._in_table != len(self.series):
+            self._fill_table()
+        if not self._table.size:
+            return None
+        numbers = self._table[ids]
+        return numbers if len(set(numbers.tolist())) == numbers.size else None
+
+    def _fill_table(self) -> None:
+        self._in_table = len(self.series)
+        last = max(self.series)
+        self._table = np.zeros(last + 1 if last <= MAX_ID_IN_TABLE else 0, np.int64)
+        if self._table.size:
+            self._table[list(self.series)] = list(self.series.values())
 
 
 @dataclass(slots=True)
@@ -52,6 +77,24 @@ class Contribution:
 
 def check_definitions(known: Dictionary, report: report_pb2.Report) -> None:
     """Checks that what a report defines and uses is defined. Raises `MalformedReport`."""
+    series, errors, exceptions = _defined(known, report)
+    for message in report.slices:
+        for used, defined, what in (
+            (message.series_id, series, "series"),
+            (message.error_id, errors, "error"),
+            (message.exception_id, exceptions, "exception"),
+        ):
+            numbers = set(used[:])
+            if not defined >= numbers:
+                raise MalformedReport(f"{what} {min(numbers - defined)} is not defined")
+
+
+def _defined(
+    known: Dictionary, report: report_pb2.Report
+) -> tuple[AbstractSet[int], AbstractSet[int], AbstractSet[int]]:
+    """Returns what is defined after a report: series, errors and exceptions. Raises `MalformedReport`."""
+    if not (report.series or report.errors or report.exceptions):
+        return known.series.keys(), known.errors.keys(), known.exceptions.keys()
     series, label_sets = set(known.series), set(known.label_sets)
     for definition in report.series:
         if definition.labels:
@@ -69,14 +112,7 @@ def check_definitions(known: Dictionary, report: report_pb2.Report) -> None:
     exceptions = set(known.exceptions)
     for exception in report.exceptions:
         _check_new(exception.id, exceptions, "exception")
-    for message in report.slices:
-        for used, defined, what in (
-            (message.series_id, series, "series"),
-            (message.error_id, errors, "error"),
-            (message.exception_id, exceptions, "exception"),
-        ):
-            if not defined.issuperset(used):
-                raise MalformedReport(f"{what} {min(set(used) - defined)} is not defined")
+    return series, errors, exceptions
 
 
 def _check_new(number: int, defined: set[int], what: str) -> None:

@@ -1,0 +1,140 @@
+"""Slices that are counted in arrays count as they would row by row."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from locust_master.merging import totals as totals_module
+from locust_master.merging.arrays import COUNT, LINES, MAX_VALUE_US, SliceArrays, read_arrays
+from locust_master.merging.decoding import decode_slice
+from locust_master.merging.errors import MalformedReport
+from locust_master.merging.sums import Sums
+from locust_master.merging.totals import RunTotals
+from locust_protocol.histogram import Histogram
+from locust_protocol.v1 import report_pb2
+from tests.master.agents import Agent
+from tests.master.merging.test_broken_senders import broken, changes
+from tests.master.merging.test_columns import facts, fed
+from tests.master.merging.test_totals_laws import Sample, samples
+
+KINDS = (
+    report_pb2.SERIES_KIND_REQUEST,
+    report_pb2.SERIES_KIND_REQUEST,
+    report_pb2.SERIES_KIND_GROUP,
+    report_pb2.SERIES_KIND_CHECK,
+)
+
+
+def rows_of(each: SliceArrays) -> list[tuple[int, Sums]]:
+    """The rows that arrays stand for."""
+    size = each.ids.size
+    cells: list[dict[int, int]] = [{} for _ in range(2 * size)]
+    counts = [1] * each.buckets.size if each.cell_counts is None else each.cell_counts.tolist()
+    for row, bucket, count in zip(each.cell_rows.tolist(), each.buckets.tolist(), counts, strict=True):
+        cells[row][bucket] = count
+    rows = []
+    for place, number in enumerate(each.ids.tolist()):
+        figures = each.figures[:, place].tolist()
+        successful, failed = (
+            Histogram(cells[place + line * size], *figures[COUNT + line : LINES : 2]) for line in range(2)
+        )
+        rows.append((number, Sums(*figures[:COUNT], successful, failed)))
+    return rows
+
+
+@given(script=st.lists(samples, min_size=1, max_size=40))
+@settings(max_examples=150, deadline=None)
+def test_arrays_hold_what_rows_hold(script: list[Sample]) -> None:
+    """Speed must not change a single sample, and whatever an agent sends takes the fast way."""
+    fast = 0
+    for report in fed(Agent(1), script).reports():
+        for message in report.slices:
+            if (each := read_arrays(message)) is not None:
+                fast += 1
+                assert rows_of(each) == decode_slice(message).rows
+            else:
+                assert max(*message.successful.max_us, *message.failed.max_us) >= MAX_VALUE_US
+    assert fast or any((each.value_us or 0) >= MAX_VALUE_US for each in script)
+
+
+@given(values=st.lists(st.integers(0, 2_000), min_size=1, max_size=6), wanted=changes)
+@settings(max_examples=800, deadline=None)
+def test_nothing_is_taken_into_arrays_that_breaks_a_rule(
+    values: list[int], wanted: list[tuple[str, int]]
+) -> None:
+    """The checks are written twice; the fast ones may only be harsher, and then the slow ones decide."""
+    agent = Agent(1)
+    for value_us in (*values, values[0]):
+        agent.record(value_us, name=f"/{value_us % 3}", response_bytes=7)
+    agent.record(9_000, name="/b", error="refused")
+    (report,) = agent.reports()
+    (message,) = broken(report, wanted).slices
+    try:
+        each = read_arrays(message)
+    except MalformedReport:
+        each = None
+    if each is not None:
+        assert rows_of(each) == decode_slice(message).rows
+
+
+@given(
+    scripts=st.lists(
+        st.lists(st.tuples(samples, st.sampled_from(KINDS)), max_size=12), min_size=1, max_size=6
+    ),
+    max_series=st.sampled_from((2, 2_000)),
+)
+@settings(max_examples=100, deadline=None)
+def test_totals_are_the_same_whichever_way_slices_take(
+    scripts: list[list[tuple[Sample, report_pb2.SeriesKind.ValueType]]], max_series: int
+) -> None:
+    """Groups and checks beside requests, several names in "(other)", epochs that are over: all of it."""
+    found = []
+    for way in (read_arrays, no_arrays):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(totals_module, "read_arrays", way)
+            totals = RunTotals(max_series=max_series)
+            agents = [Agent(number + 1) for number in range(2)]
+            for turn, script in enumerate(scripts):
+                agent = agents[turn % 2]
+                for each, kind in script:
+                    agent.record(
+                        each.value_us,
+                        name=each.name,
+                        second=each.second,
+                        width_s=each.width_s,
+                        error=each.error,
+                        kind=kind,
+                    )
+                agent.flush(totals, at_ms=10_000 + turn)
+                if turn == 2:
+                    totals.begin_epoch(2)
+            found.append(facts(totals))
+    assert found[0] == found[1]
+
+
+def no_arrays(message: report_pb2.Slice) -> None:
+    """Stands for `read_arrays` when nothing may take the fast way."""
+
+
+def test_a_usual_slice_of_an_agent_takes_the_fast_way() -> None:
+    """Else all of this would be for nothing, and no other test would notice."""
+    agent = Agent(1)
+    for value_us in (5, 5, 7_000, 90_000):
+        agent.record(value_us, response_bytes=1_000)
+    agent.record(None, name="/untimed")
+    agent.record(40_000, name="/a", error="refused")
+    agent.interrupt(name="/stopped")
+    (report,) = agent.reports()
+    assert all(read_arrays(message) is not None for message in report.slices)
+
+
+def test_sums_beyond_64_bits_are_counted_exactly() -> None:
+    """A number that no array holds is still a number."""
+    totals, agent = RunTotals(), Agent(1)
+    agent.record(1_000, response_bytes=(1 << 64) - 1)
+    agent.flush(totals)
+    agent.record(1_000, response_bytes=(1 << 64) - 1)
+    agent.flush(totals)
+    assert totals.total.sums.response_bytes == 2 * ((1 << 64) - 1)
