@@ -1,4 +1,4 @@
-"""Reads a slice into arrays when nothing about it is unusual: the master's hot path.
+"""Reads the slices of a report into arrays when nothing about them is unusual: the master's hot path.
 
 1,000 workers send a million cells a second, so no object is made for a cell or a row. What this module takes
 is checked by every rule of `decoding`; whatever is off, or too big for 64-bit arithmetic, is left to that: it
@@ -9,15 +9,15 @@ Pure. Must never return arrays of which a part is wrong.
 
 from __future__ import annotations
 
-from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
-from locust_master.merging.cells import Ints
-from locust_master.merging.decoding import check_place, occurrences
-from locust_protocol.histogram import MAX_BUCKET_INDEX, PRECISION_BITS, bucket_bounds
+from locust_master.merging import packed
+from locust_master.merging.packed import Ints, read_packed
+from locust_protocol.histogram import MAX_BUCKET_INDEX, bucket_bounds
 from locust_protocol.histogram_codec import BUCKET_BITS
 from locust_protocol.v1 import report_pb2
 
@@ -29,6 +29,9 @@ ADDED_LINES = 9
 """Lines before `MIN_US`: figures that are added up."""
 
 LINES = 13
+
+MAX_TOGETHER = 8
+"""Slices that are read together."""
 
 MAX_FIGURE = 1 << 40
 """Of any figure, and of cells; 4 million slices then fit 64 bits."""
@@ -46,141 +49,107 @@ _LOWEST_US = np.array(
 
 @dataclass(slots=True)
 class SliceArrays:
-    """One slice: figures by line and row, and cells, with the sender's numbers; it was read from `message`.
+    """Some slices of a report: figures by line and row, and cells, with the sender's numbers.
 
-    `cell_rows` is the place of the row of each cell; for response times of failures it is higher by the
-    number of rows. `cell_counts` is None when each cell has one sample.
+    `ends` are the rows up to and with each slice. `cell_rows` is the row of each cell; for response times of
+    failures it is higher by the number of all rows. `cell_counts` is None when each cell has one sample.
     """
 
-    message: report_pb2.Slice
-    start_ms: int
-    width_ms: int
-    stats_epoch: int
+    messages: Sequence[report_pb2.Slice]
+    ends: list[int]
     ids: Ints
     figures: Ints
     cell_rows: Ints
     buckets: Ints
     cell_counts: Ints | None
-    errors: list[tuple[int, int]]
-    exceptions: list[tuple[int, int]]
-
-    @property
-    def end_ms(self) -> int:
-        """First millisecond after it."""
-        return self.start_ms + self.width_ms
 
 
-def read_arrays(message: report_pb2.Slice) -> SliceArrays | None:
-    """Returns a slice in arrays, None when `decoding` has to look at it. Raises `MalformedReport`."""
-    check_place(message)
-    if message.HasField("corrected") or message.HasField("phases"):
+def read_arrays(slices: Sequence[report_pb2.Slice]) -> SliceArrays | None:
+    """Returns slices in arrays, None when `decoding` has to look at them."""
+    columns = read_packed(slices)
+    if columns is None:
         return None
-    lines = _lines(message)
-    cells = None if lines is None else _cells(message, lines[1:])
-    if lines is None or cells is None or not _requests_fit(lines[1:]):
+    lines = [_lines(each) for each in columns]
+    if any(each is None for each in lines):
         return None
-    return SliceArrays(
-        message,
-        message.start_ms,
-        message.width_ms,
-        message.stats_epoch,
-        lines[0],
-        lines[1:],
-        *cells,
-        occurrences(message.error_id, message.error_count, "errors"),
-        occurrences(message.exception_id, message.exception_count, "exceptions"),
-    )
-
-
-def _lines(message: report_pb2.Slice) -> Ints | None:
-    """Returns ids and figures, a line each; None when a column does not fit, or a figure is too big."""
-    successful, failed = message.successful, message.failed
-    ids = message.series_id[:]
-    size = len(ids)
-    flat = [*ids]
-    for column in (
-        message.requests,
-        message.failures,
-        message.untimed,
-        message.interrupted,
-        message.response_bytes,
-        successful.count,
-        failed.count,
-        successful.total_us,
-        failed.total_us,
-        successful.min_us,
-        failed.min_us,
-        successful.max_us,
-        failed.max_us,
-    ):
-        values = column[:]
-        if len(values) == size:
-            flat += values
-        elif values:
-            return None
-        else:
-            flat += [0] * size
-    try:
-        lines = np.fromiter(flat, np.int64, len(flat)).reshape(LINES + 1, size)
-    except OverflowError:
+    together = np.hstack(lines)  # type: ignore[arg-type]
+    ids, figures = together[0], together[1:]
+    if together.max() > MAX_FIGURE or not _requests_fit(figures):
         return None
-    return lines if size and lines.max() <= MAX_FIGURE else None
-
-
-def _cells(message: report_pb2.Slice, figures: Ints) -> tuple[Ints, Ints, Ints | None] | None:
-    """Returns row, bucket and samples of each cell; None when they or their figures break a rule."""
-    size = figures.shape[1]
-    successes, failures = message.successful.cells, message.failed.cells
-    deltas, of_failures = successes.cell_delta[:], failures.cell_delta[:]
-    counts, counts_of_failures = successes.cell_count[:], failures.cell_count[:]
-    split, above = len(deltas), size << BUCKET_BITS
-    if len(counts) != split or len(counts_of_failures) != len(of_failures):
+    sizes = [each[packed.IDS].size for each in columns]
+    cells = _cells(columns, sizes, figures)
+    if cells is None:
         return None
-    deltas += of_failures
-    counts += counts_of_failures
-    keys = np.frombuffer(array("I", deltas), np.uint32).astype(np.int64)
-    for part, cells in ((keys[:split], successes), (keys[split:], failures)):
-        if part.size:
-            part.cumsum(out=part)
-            # A difference of 0 is a key twice.
-            if cells.precision_bits != PRECISION_BITS or part[-1] >= above or (part[1:] == part[:-1]).any():
+    ends = np.cumsum(sizes).tolist()
+    return SliceArrays(slices, ends, ids, figures, *cells)
+
+
+def _lines(columns: list[Ints]) -> Ints | None:
+    """Returns ids and figures of a slice, a line each; None when a column does not fit."""
+    size = columns[packed.IDS].size
+    if not size:
+        return None
+    whole = columns[: packed.ROW_COLUMNS]
+    for place, column in enumerate(whole):
+        if column.size != size:
+            if column.size:
                 return None
-    keys[split:] += above
-    rows, buckets = keys >> BUCKET_BITS, keys & _BUCKET_MASK
-    cell_counts = None
-    if counts.count(1) != len(counts):
-        cell_counts = _counts(counts)
-        if cell_counts.min() < 1 or cell_counts.max() > MAX_FIGURE:
-            return None
-    starts = keys.searchsorted(_edges(2 * size))
-    fit = not buckets.size or buckets.max() <= MAX_BUCKET_INDEX
-    fit = fit and _figures_fit(figures, starts, buckets, cell_counts)
-    return (rows, buckets, cell_counts) if fit else None
+            whole[place] = np.zeros(size, np.int64)
+    return np.concatenate(whole).reshape(LINES + 1, size)
 
 
-def _counts(counts: list[int]) -> Ints:
-    """Returns samples by cell; what does not fit 63 bits is negative or cut, and too big or too small."""
-    try:
-        return np.frombuffer(bytes(counts), np.uint8).astype(np.int64)
-    except ValueError:
-        return np.array(counts, np.uint64).astype(np.int64)
+def _cells(
+    columns: list[list[Ints]], sizes: list[int], figures: Ints
+) -> tuple[Ints, Ints, Ints | None] | None:
+    """Returns row, bucket and samples of each cell; None when they or their figures break a rule."""
+    parts, firsts, above = [], [], []
+    rows = 0
+    for line in range(2):
+        for each, size in zip(columns, sizes, strict=True):
+            if each[packed.CELL_DELTA + line].size != each[packed.CELL_COUNT + line].size:
+                return None
+            if each[packed.CELL_DELTA + line].size:
+                parts.append((each[packed.CELL_DELTA + line], each[packed.CELL_COUNT + line]))
+                firsts.append(rows)
+                above.append(size)
+            rows += size
+    if not parts:
+        none = np.zeros(0, np.int64)
+        return None if figures[COUNT:].any() else (none, none, None)
+    deltas, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
+    ends = np.cumsum([part.size for part, _ in parts])
+    starts = np.concatenate([np.zeros(1, np.int64), ends[:-1]])
+    # A difference of 0 is a key twice, unless it is the first.
+    if np.count_nonzero(deltas == 0) != np.count_nonzero(deltas[starts] == 0) or counts.min() < 1:
+        return None
+    keys = deltas.cumsum()
+    before = keys[starts] - deltas[starts]
+    if (keys[ends - 1] - before >= np.array(above) << BUCKET_BITS).any():
+        return None
+    keys += np.repeat((np.array(firsts) << BUCKET_BITS) - before, ends - starts)
+    buckets = keys & _BUCKET_MASK
+    most = counts.max()
+    cell_counts = None if most == 1 else counts
+    if most > MAX_FIGURE or buckets.max() > MAX_BUCKET_INDEX:
+        return None
+    if not _figures_fit(figures, keys.searchsorted(_edges(rows)), buckets, cell_counts):
+        return None
+    return keys >> BUCKET_BITS, buckets, cell_counts
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def _edges(rows: int) -> Ints:
     return np.arange(rows + 1, dtype=np.int64) << BUCKET_BITS
 
 
 def _figures_fit(figures: Ints, starts: Ints, buckets: Ints, cell_counts: Ints | None) -> bool:
     """True when count, total, minimum and maximum of each row fit its cells."""
-    by_row = figures[COUNT:LINES].reshape(4, -1)
+    by_row = figures[COUNT:].reshape(4, -1)
     held = samples = starts[1:] - starts[:-1]
     if cell_counts is not None:
         up_to = np.concatenate([np.zeros(1, np.int64), cell_counts.cumsum()])[starts]
         samples = up_to[1:] - up_to[:-1]
     filled = held.nonzero()[0]
-    if not filled.size:
-        return not by_row.any()
     if (samples != by_row[0]).any() or np.count_nonzero(by_row.any(axis=0)) != filled.size:
         return False
     count, total_us, low_us, high_us = by_row[:, filled]

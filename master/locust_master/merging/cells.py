@@ -14,9 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from locust_master.merging.packed import Ints
 from locust_protocol.histogram import MAX_BUCKET_INDEX, Histogram, bucket_bounds, bucket_index
-
-Ints = NDArray[np.int64]
 
 PAGE_BITS = 7
 PAGE_BUCKETS = 1 << PAGE_BITS

@@ -5,28 +5,23 @@ Pure. Must never count a slice in one of them and not in the others.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from locust_master.merging.arrays import SliceArrays
 from locust_master.merging.decoding import DecodedSlice, decode_slice
-from locust_master.merging.gathering import (
-    MAX_GATHERED,
-    Gathered,
-    Place,
-    Target,
-    add_cells,
-    add_figures,
-    by_second,
-)
+from locust_master.merging.gathering import Gathered, Gathering, Place, add_figures, by_second
 from locust_master.merging.history import History
+from locust_master.merging.packed import Ints
 from locust_master.merging.seconds import SECOND_MS
 from locust_master.merging.series import OTHER_ID, SeriesKey, SeriesTable, SeriesTotals
 from locust_master.merging.sums import Counts
 from locust_master.merging.workers import Dictionary
 from locust_protocol.v1 import report_pb2
 
-AnySlice = SliceArrays | DecodedSlice
-
-MAX_PLACES = 8
-"""Slices that are gathered side by side; with more, what waits is counted: memory does not grow unseen."""
+Placed = Sequence[tuple[Place, int]]
+"""Of each slice, where it belongs, and the latest moment of a sample in ms."""
 
 _TOTAL_KEY = SeriesKey(report_pb2.SERIES_KIND_REQUEST, "", "")
 
@@ -38,31 +33,63 @@ class Counting:
         self.series = SeriesTable(max_series=max_series)
         self.total = SeriesTotals(OTHER_ID, _TOTAL_KEY)
         self.history = History()
-        self._gathered: dict[Place, Gathered] = {}
+        self._gathering = Gathering()
 
-    def add(self, place: Place, each: AnySlice, known: Dictionary, *, epoch: int, revision: int) -> Counts:
-        """Counts the rows of a slice, of which those of `epoch` are shown; returns its requests."""
-        gathered = self._gathered.get(place)
-        if gathered is None:
-            if len(self._gathered) >= MAX_PLACES:
-                self.settle(epoch=epoch, revision=revision)
-            gathered = self._gathered[place] = Gathered()
-        is_shown = place.stats_epoch == epoch
-        numbers = known.numbers(each.ids) if isinstance(each, SliceArrays) else None
-        if isinstance(each, SliceArrays) and numbers is not None:
-            if is_shown:
-                add_cells(self.series.pool, each, numbers)
-            counts = gathered.add(each, Target(numbers, self.series.are_requests(numbers)), revision=revision)
+    def add(
+        self,
+        placed: Placed,
+        slices: SliceArrays | Sequence[DecodedSlice],
+        known: Dictionary,
+        *,
+        epoch: int,
+        revision: int,
+    ) -> list[Counts]:
+        """Counts slices, of which those of `epoch` are shown; returns the requests of each."""
+        if not self._gathering.has_room(place for place, _ in placed):
+            self.settle(epoch=epoch, revision=revision)
+        counts = None
+        if isinstance(slices, SliceArrays):
+            counts = self._add_arrays(placed, slices, known, epoch=epoch, revision=revision)
+            rows: Sequence[DecodedSlice] = () if counts else [decode_slice(each) for each in slices.messages]
         else:
-            decoded = decode_slice(each.message) if isinstance(each, SliceArrays) else each
-            counts = self._add_rows(gathered, decoded, known, is_shown=is_shown, revision=revision)
-        if place.width_ms != SECOND_MS or gathered.slices >= MAX_GATHERED:
+            rows = slices
+        if counts is None:
+            counts = [
+                self._add_rows(place, each, known, last_ms=last_ms, epoch=epoch, revision=revision)
+                for (place, last_ms), each in zip(placed, rows, strict=True)
+            ]
+        if any(place.width_ms != SECOND_MS for place, _ in placed):
             # How counts are dealt to seconds must not depend on who looks when.
             self.settle(epoch=epoch, revision=revision)
         return counts
 
+    def _add_arrays(
+        self, placed: Placed, slices: SliceArrays, known: Dictionary, *, epoch: int, revision: int
+    ) -> list[Counts] | None:
+        numbers = known.numbers(slices.ids)
+        if numbers is None:
+            return None
+        are_requests = self.series.are_requests[numbers]
+        counts = self._gathering.add(placed, slices, numbers, are_requests, revision=revision)
+        if counts is not None:
+            self._add_cells(placed, slices, numbers, epoch=epoch)
+        return counts
+
+    def _add_cells(self, placed: Placed, slices: SliceArrays, numbers: Ints, *, epoch: int) -> None:
+        """Adds cells to those of their rows in the pool."""
+        rows, buckets, counts = slices.cell_rows, slices.buckets, slices.cell_counts
+        if any(place.stats_epoch != epoch for place, _ in placed):
+            starts = [0, *slices.ends[:-1]]
+            lengths = [end - start for start, end in zip(starts, slices.ends, strict=True)]
+            are_shown = np.repeat([place.stats_epoch == epoch for place, _ in placed], lengths)
+            chosen = np.tile(are_shown, 2)[rows]
+            rows, buckets = rows[chosen], buckets[chosen]
+            counts = None if counts is None else counts[chosen]
+        of_rows = np.concatenate([numbers << 1, (numbers << 1) + 1])
+        self.series.pool.add(of_rows[rows], buckets, counts)
+
     def _add_rows(
-        self, gathered: Gathered, each: DecodedSlice, known: Dictionary, *, is_shown: bool, revision: int
+        self, place: Place, each: DecodedSlice, known: Dictionary, *, last_ms: int, epoch: int, revision: int
     ) -> Counts:
         counts = Counts()
         for theirs, sums in each.rows:
@@ -70,37 +97,44 @@ class Counting:
             is_request = row.key.kind == report_pb2.SERIES_KIND_REQUEST
             if is_request:
                 counts.add(sums)
-            if is_shown:
+            if place.stats_epoch == epoch:
                 row.sums.add(sums)
-            gathered.add_row(row, sums, is_request=is_request, revision=revision)
+            self._gathering.add_row(
+                place, row.id, sums, is_request=is_request, last_ms=last_ms, revision=revision
+            )
         return counts
 
     def settle(self, *, epoch: int, revision: int) -> None:
         """Gives what was gathered to rows, total and seconds."""
-        gathered, self._gathered = self._gathered, {}
-        for place, each in gathered.items():
-            span, together = (place.start_ms, place.width_ms), each.together()
+        for each in self._gathering.take(self.series.are_requests):
+            place, together = each.place, each.together
             if place.is_of_seconds:
-                self.history.add(*span, together, revision=revision)
-            if place.stats_epoch != epoch:
-                continue
-            self._settle_rows(place, each)
-            if not together.is_empty:
-                self.total.sums.add(together)
-                self.total.widen(place.start_ms, place.last_ms)
-                self.total.touch(revision)
-                if place.is_of_seconds:
-                    add_seconds(self.total, *span, together.requests, together.failures)
+                self.history.add(place.start_ms, place.width_ms, together, revision=revision)
+            if place.stats_epoch == epoch:
+                self._settle_rows(each)
+                if not together.is_empty:
+                    self._settle_total(each, revision)
 
-    def _settle_rows(self, place: Place, each: Gathered) -> None:
-        for number, figures, _ in each.rows():
-            add_figures(self.series.row(number).sums, figures)
-        for number, requests, failures, revision in each.seconds_of_rows():
+    def _settle_rows(self, each: Gathered) -> None:
+        for of_row in each.rows:
+            add_figures(self.series.row(of_row.number).sums, of_row.figures)
+        for number, revision, (requests, failures, *_), last_ms in (*each.rows, *each.others):
             row = self.series.row(number)
-            row.widen(place.start_ms, place.last_ms)
+            row.widen(each.place.start_ms, last_ms)
             row.touch(revision)
-            if place.is_of_seconds:
-                add_seconds(row, place.start_ms, place.width_ms, requests, failures)
+            if each.place.is_of_seconds:
+                add_seconds(row, each.place.start_ms, each.place.width_ms, requests, failures)
+
+    def _settle_total(self, each: Gathered, revision: int) -> None:
+        place, together = each.place, each.together
+        self.total.sums.add(together)
+        of_requests = [
+            row.last_ms for row in (*each.rows, *each.others) if self.series.are_requests[row.number]
+        ]
+        self.total.widen(place.start_ms, max(of_requests))
+        self.total.touch(revision)
+        if place.is_of_seconds:
+            add_seconds(self.total, place.start_ms, place.width_ms, together.requests, together.failures)
 
 
 def add_seconds(row: SeriesTotals, start_ms: int, width_ms: int, requests: int, failures: int) -> None:

@@ -54,6 +54,34 @@ class SliceColumns:
 
 
 @dataclass(frozen=True, slots=True)
+class SliceHead:
+    """What a slice says beside its rows: where it is, and what occurred, with the sender's numbers."""
+
+    start_ms: int
+    width_ms: int
+    stats_epoch: int
+    errors: list[tuple[int, int]]
+    exceptions: list[tuple[int, int]]
+
+    @property
+    def end_ms(self) -> int:
+        """First millisecond after it."""
+        return self.start_ms + self.width_ms
+
+
+def read_head(message: report_pb2.Slice) -> SliceHead:
+    """Returns a slice without its rows. Raises `MalformedReport` naming the rule that it breaks."""
+    _check_place(message)
+    return SliceHead(
+        message.start_ms,
+        message.width_ms,
+        message.stats_epoch,
+        _occurrences(message.error_id, message.error_count, "errors"),
+        _occurrences(message.exception_id, message.exception_count, "exceptions"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class DecodedSlice:
     """One slice: rows and counts with the sender's numbers, in the sender's order."""
 
@@ -72,7 +100,7 @@ class DecodedSlice:
 
 def read_columns(message: report_pb2.Slice) -> SliceColumns:
     """Returns the slice in columns. Raises `MalformedReport` naming the rule that it breaks."""
-    check_place(message)
+    _check_place(message)
     ids = list(message.series_id[:])
     size = len(ids)
     columns = SliceColumns(
@@ -87,8 +115,8 @@ def read_columns(message: report_pb2.Slice) -> SliceColumns:
         response_bytes=column(message.response_bytes, size, "response_bytes"),
         successful=read_timed(message.successful, size, "successful"),
         failed=read_timed(message.failed, size, "failed"),
-        errors=occurrences(message.error_id, message.error_count, "errors"),
-        exceptions=occurrences(message.exception_id, message.exception_count, "exceptions"),
+        errors=_occurrences(message.error_id, message.error_count, "errors"),
+        exceptions=_occurrences(message.exception_id, message.exception_count, "exceptions"),
     )
     if message.HasField("corrected"):
         read_timed(message.corrected, size, "corrected")
@@ -161,8 +189,7 @@ def _check_row(
         )
 
 
-def check_place(message: report_pb2.Slice) -> None:
-    """Checks when a slice begins and how long it is. Raises `MalformedReport`."""
+def _check_place(message: report_pb2.Slice) -> None:
     start_ms, width_ms = message.start_ms, message.width_ms
     if width_ms < 1 or start_ms % width_ms:
         raise MalformedReport(f"a slice of {width_ms} ms does not start at {start_ms} ms")
@@ -175,8 +202,7 @@ def _check_phases(phases: report_pb2.PhaseColumns, size: int) -> None:
         column(getattr(phases, name), size, name)
 
 
-def occurrences(ids: Sequence[int], counts: Sequence[int], label: str) -> list[tuple[int, int]]:
-    """Returns numbers with their counts. Raises `MalformedReport`."""
+def _occurrences(ids: Sequence[int], counts: Sequence[int], label: str) -> list[tuple[int, int]]:
     if len(ids) != len(counts):
         raise MalformedReport(f"{len(ids)} {label} do not fit {len(counts)} counts")
     if counts and max(counts) > MAX_COUNT:

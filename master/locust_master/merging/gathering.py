@@ -1,16 +1,16 @@
 """Counts slices of many workers on the hot path: what can wait until somebody looks is gathered first.
 
-Cells go to the pool of the rows, and to the histogram over all requests of the slice's place, at once.
-Figures of rows are added up by place, and given to the rows, the seconds and the total when somebody looks:
-once for each row and second, whatever the number of workers. Sums are the same in any grouping, so the totals
-are those of counting slice by slice.
+Figures of rows are added up by place, the stretch of the run that a slice is of, and so are the cells of all
+requests of a place together. Rows, seconds and the total get them when somebody looks: once for each row and
+place, whatever the number of workers. Sums are the same in any grouping, so the totals are those of counting
+slice by slice.
 
 Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -30,150 +30,202 @@ from locust_master.merging.arrays import (
     UNTIMED,
     SliceArrays,
 )
-from locust_master.merging.cells import CellPool, Ints
+from locust_master.merging.packed import Ints
 from locust_master.merging.seconds import SECOND_MS, dealt
-from locust_master.merging.series import SeriesTotals
 from locust_master.merging.sums import Counts, Sums
-from locust_protocol.histogram import MAX_BUCKET_INDEX, Histogram
+from locust_protocol.histogram import MAX_BUCKET_INDEX
+
+MAX_PLACES = 8
+"""Places that are gathered side by side: 3 MB for 2,000 rows."""
 
 MAX_GATHERED = 100_000
-"""Slices that wait in one place; sums of so many of `arrays.MAX_FIGURE` fit 64 bits."""
+"""Slices that wait; sums of so many of `arrays.MAX_FIGURE` fit 64 bits."""
 
-_NO_MIN = -(1 << 62)
+FIRST_ROWS = 64
+
+_BUCKETS = MAX_BUCKET_INDEX + 1
+_EXTREMES = LINES - MIN_US + 1
+_NOTHING = -(1 << 62)
 
 
 class Place(NamedTuple):
-    """Where slices belong; `last_ms` is the latest moment at which a sample can have been taken."""
+    """Where slices belong."""
 
     stats_epoch: int
     start_ms: int
     width_ms: int
-    last_ms: int
     is_of_seconds: bool
 
 
+class RowSums(NamedTuple):
+    """A row of one place: figures by line, as in `SliceArrays`, and the latest moment of a sample."""
+
+    number: int
+    revision: int
+    figures: list[int]
+    last_ms: int
+
+
 @dataclass(slots=True)
-class Target:
-    """Where the rows of a slice are counted: numbers at the master, and which of them count requests."""
-
-    numbers: Ints
-    are_requests: NDArray[np.bool_]
-
-
 class Gathered:
-    """What several slices of one place add up to, by number of the row, and over all requests."""
+    """What several slices of one place add up to. `rows` came in arrays, `others` did not."""
+
+    place: Place
+    together: Sums
+    rows: list[RowSums]
+    others: list[RowSums]
+
+
+class Gathering:
+    """Slices by place. Rows are named by the master's numbers."""
 
     def __init__(self) -> None:
-        self._sums = np.zeros((0, ADDED_LINES), np.int64)
-        self._extremes = np.zeros((0, LINES - ADDED_LINES), np.int64)
-        """Minima as negative numbers, then maxima: of all the highest counts."""
-        self._are_requests = np.zeros(0, np.bool_)
-        self._revisions = np.zeros(0, np.int64)
-        self._cells = np.zeros((2, MAX_BUCKET_INDEX + 1), np.int64)
-        self._others = Sums()
-        """Requests of slices that came as rows."""
-        self._other_rows: dict[int, list[int]] = {}
-        """Their requests, failures and revision, by number of the row."""
+        self.slices = 0
+        self._places: dict[Place, int] = {}
+        self._sums = np.zeros((MAX_PLACES, 0, ADDED_LINES), np.int64)
+        self._extremes = np.zeros((MAX_PLACES, 0, _EXTREMES), np.int64)
+        """Minima as negative numbers, maxima, latest moments: of all of them the highest counts."""
+        self._revisions = np.zeros((MAX_PLACES, 0), np.int64)
+        self._cells = np.zeros((MAX_PLACES, 2, _BUCKETS), np.int64)
+        self._others: list[tuple[Sums, dict[int, RowSums]]] = [(Sums(), {}) for _ in range(MAX_PLACES)]
+
+    def has_room(self, places: Iterable[Place]) -> bool:
+        """True when slices of these places can be added."""
+        return len(self._places.keys() | set(places)) <= MAX_PLACES and self.slices < MAX_GATHERED
+
+    def add(
+        self,
+        places: Sequence[tuple[Place, int]],
+        each: SliceArrays,
+        numbers: Ints,
+        are_requests: NDArray[np.bool_],
+        *,
+        revision: int,
+    ) -> list[Counts] | None:
+        """Adds slices, each with its place and latest moment; returns the requests of each.
+
+        None, and nothing is added, when one row comes twice in one place.
+        """
+        ends, size = each.ends, numbers.size
+        starts = [0, *ends[:-1]]
+        lengths = [end - start for start, end in zip(starts, ends, strict=True)]
+        at = np.repeat([self._place(place) for place, _ in places], lengths)
+        self._make_room(int(numbers.max()))
+        rows = at * self._revisions.shape[1] + numbers
+        if len(set(rows.tolist())) < size:
+            return None
+        self.slices += len(ends)
+        figures = each.figures
+        self._sums.reshape(-1, ADDED_LINES)[rows] += figures[:ADDED_LINES].T
+        extremes = np.empty((_EXTREMES, size), np.int64)
+        np.negative(figures[MIN_US : MIN_US + 2], out=extremes[:2])
+        # A row without samples has the minimum 0, which is none.
+        extremes[:2][figures[COUNT:TOTAL_US] == 0] = _NOTHING
+        extremes[2:-1] = figures[MIN_US + 2 :]
+        extremes[-1] = np.repeat([last_ms for _, last_ms in places], lengths)
+        held = self._extremes.reshape(-1, _EXTREMES)
+        held[rows] = np.maximum(held[rows], extremes.T)
+        self._revisions.reshape(-1)[rows] = revision
+        self._add_cells(each, at, are_requests)
+        of_requests = (
+            figures[:RESPONSE_BYTES] if are_requests.all() else figures[:RESPONSE_BYTES] * are_requests
+        )
+        return [Counts(*counts) for counts in np.add.reduceat(of_requests, starts, axis=1).T.tolist()]
+
+    def _add_cells(self, each: SliceArrays, at: Ints, are_requests: NDArray[np.bool_]) -> None:
+        first = np.concatenate([at * 2, at * 2 + 1]) * _BUCKETS
+        cells = first[each.cell_rows]
+        cells += each.buckets
+        counts = each.cell_counts
+        if not are_requests.all():
+            chosen = np.tile(are_requests, 2)[each.cell_rows]
+            cells, counts = cells[chosen], None if counts is None else counts[chosen]
+        np.add.at(self._cells.reshape(-1), cells, 1 if counts is None else counts)
+
+    def add_row(
+        self, place: Place, number: int, sums: Sums, *, is_request: bool, last_ms: int, revision: int
+    ) -> None:
+        """Adds a row that did not come in arrays; its own sums are the caller's."""
+        together, rows = self._others[self._place(place)]
+        if is_request:
+            together.add(sums)
+        held = rows.get(number)
+        figures, latest_ms = ([0, 0], last_ms) if held is None else (held.figures, held.last_ms)
+        figures[REQUESTS] += sums.requests
+        figures[FAILURES] += sums.failures
+        rows[number] = RowSums(number, revision, figures, max(latest_ms, last_ms))
+
+    def take(self, are_requests: NDArray[np.bool_]) -> Iterator[Gathered]:
+        """Yields what was gathered, and forgets it; `are_requests` says of each number what it counts."""
+        for place, at in self._places.items():
+            numbers = self._revisions[at].nonzero()[0]
+            together, others = self._others[at]
+            sums, extremes = self._sums[at, numbers], self._extremes[at, numbers]
+            extremes[:, :2] *= -1
+            if numbers.size:
+                self._add_together(together, at, sums, extremes, are_requests[numbers])
+            rows = [
+                RowSums(number, revision, added + outer[:-1], outer[-1])
+                for number, revision, added, outer in zip(
+                    numbers.tolist(),
+                    self._revisions[at, numbers].tolist(),
+                    sums.tolist(),
+                    extremes.tolist(),
+                    strict=True,
+                )
+            ]
+            yield Gathered(place, together, rows, list(others.values()))
+            self._forget(at)
+        self._places.clear()
         self.slices = 0
 
-    def add(self, each: SliceArrays, target: Target, *, revision: int) -> Counts:
-        """Adds all rows of a slice; returns its requests."""
-        self.slices += 1
-        numbers, figures = target.numbers, each.figures
-        self._make_room(int(numbers.max()))
-        self._sums[numbers] += figures[:ADDED_LINES].T
-        extremes = figures[MIN_US:].copy()
-        np.negative(extremes[:2], out=extremes[:2])
-        # A row without samples has the minimum 0, which is none.
-        extremes[:2][figures[COUNT:TOTAL_US] == 0] = _NO_MIN
-        self._extremes[numbers] = np.maximum(self._extremes[numbers], extremes.T)
-        self._revisions[numbers] = revision
-        rows, buckets, counts = each.cell_rows, each.buckets, each.cell_counts
-        if target.are_requests.all():
-            of_requests = figures
-        else:
-            self._are_requests[numbers] = target.are_requests
-            of_requests = figures[:, target.are_requests]
-            chosen = np.tile(target.are_requests, 2)[rows]
-            rows, buckets = rows[chosen], buckets[chosen]
-            counts = None if counts is None else counts[chosen]
-        splits = int(rows.searchsorted(numbers.size))
-        for cells, part in ((self._cells[0], slice(splits)), (self._cells[1], slice(splits, None))):
-            np.add.at(cells, buckets[part], 1 if counts is None else counts[part])
-        return Counts(*of_requests[:RESPONSE_BYTES].sum(axis=1).tolist())
+    def _add_together(
+        self, together: Sums, at: int, sums: Ints, extremes: Ints, are_requests: NDArray[np.bool_]
+    ) -> None:
+        sums, extremes = sums[are_requests], extremes[are_requests]
+        if not sums.size:
+            return
+        outer = [*extremes[:, :2].min(axis=0).tolist(), *extremes[:, 2:-1].max(axis=0).tolist()]
+        added = Sums()
+        add_figures(added, sums.sum(axis=0).tolist() + outer)
+        for cells, histogram in zip(self._cells[at], (added.successful, added.failed), strict=True):
+            filled = cells.nonzero()[0]
+            histogram.counts = dict(zip(filled.tolist(), cells[filled].tolist(), strict=True))
+        together.add(added)
 
-    def add_row(self, row: SeriesTotals, sums: Sums, *, is_request: bool, revision: int) -> None:
-        """Adds a row that did not come in arrays; its own sums are the caller's."""
-        if is_request:
-            self._others.add(sums)
-        held = self._other_rows.setdefault(row.id, [0, 0, 0])
-        held[0] += sums.requests
-        held[1] += sums.failures
-        held[2] = revision
+    def _forget(self, at: int) -> None:
+        self._sums[at] = 0
+        self._extremes[at] = _NOTHING
+        self._revisions[at] = 0
+        self._cells[at] = 0
+        self._others[at] = (Sums(), {})
 
-    def rows(self) -> Iterator[tuple[int, list[int], int]]:
-        """Yields number, figures by line and revision of each row that came in arrays."""
-        numbers = self._revisions.nonzero()[0]
-        sums, extremes = self._sums[numbers], self._extremes[numbers]
-        extremes[:, :2] *= -1
-        figures = np.hstack([sums, extremes]).tolist()
-        yield from zip(numbers.tolist(), figures, self._revisions[numbers].tolist(), strict=True)
-
-    def seconds_of_rows(self) -> Iterator[tuple[int, int, int, int]]:
-        """Yields number, requests, failures and revision of each row."""
-        for number, figures, revision in self.rows():
-            yield number, figures[REQUESTS], figures[FAILURES], revision
-        for number, (requests, failures, revision) in self._other_rows.items():
-            yield number, requests, failures, revision
-
-    def together(self) -> Sums:
-        """Returns the sums of all requests."""
-        sums = Sums()
-        if self.slices:
-            added = self._sums[self._are_requests].sum(axis=0).tolist()
-            lows_and_highs = self._extremes[self._are_requests].max(axis=0)
-            lows_and_highs[:2] *= -1
-            add_figures(sums, added + lows_and_highs.tolist())
-            for cells, histogram in zip(self._cells, (sums.successful, sums.failed), strict=True):
-                filled = cells.nonzero()[0]
-                histogram.counts = dict(zip(filled.tolist(), cells[filled].tolist(), strict=True))
-        sums.add(self._others)
-        return sums
+    def _place(self, place: Place) -> int:
+        return self._places.setdefault(place, len(self._places))
 
     def _make_room(self, number: int) -> None:
-        held = self._revisions.size
+        held = self._revisions.shape[1]
         if number < held:
             return
-        size = max(64, 2 * held, number + 1)
-        more = size - held
-        self._sums = np.concatenate([self._sums, np.zeros((more, ADDED_LINES), np.int64)])
-        none = np.zeros((more, LINES - ADDED_LINES), np.int64)
-        none[:, :2] = _NO_MIN
-        self._extremes = np.concatenate([self._extremes, none])
-        self._revisions = np.concatenate([self._revisions, np.zeros(more, np.int64)])
-        self._are_requests = np.concatenate([self._are_requests, np.ones(more, np.bool_)])
-
-
-def add_cells(pool: CellPool, each: SliceArrays, numbers: Ints) -> None:
-    """Adds the cells of a slice to those of its rows; see `pool_row`."""
-    by_row = np.concatenate([numbers << 1, (numbers << 1) + 1])
-    pool.add(by_row[each.cell_rows], each.buckets, each.cell_counts)
+        size = max(FIRST_ROWS, 2 * held, number + 1)
+        wider = np.zeros((MAX_PLACES, size, ADDED_LINES), np.int64)
+        extremes = np.full((MAX_PLACES, size, _EXTREMES), _NOTHING, np.int64)
+        revisions = np.zeros((MAX_PLACES, size), np.int64)
+        wider[:, :held], extremes[:, :held], revisions[:, :held] = self._sums, self._extremes, self._revisions
+        self._sums, self._extremes, self._revisions = wider, extremes, revisions
 
 
 def add_figures(sums: Sums, figures: list[int]) -> None:
-    """Adds the figures of a row, by line, whose cells are in the pool."""
+    """Adds the figures of a row, by line, whose cells are counted elsewhere."""
     sums.requests += figures[REQUESTS]
     sums.failures += figures[FAILURES]
     sums.untimed += figures[UNTIMED]
     sums.interrupted += figures[INTERRUPTED]
     sums.response_bytes += figures[RESPONSE_BYTES]
     for line, histogram in enumerate((sums.successful, sums.failed)):
-        _add_times(histogram, *figures[COUNT + line :: 2])
-
-
-def _add_times(histogram: Histogram, count: int, total_us: int, min_us: int, max_us: int) -> None:
-    if count:
-        histogram.add_figures(count, total_us, min_us, max_us)
+        count, total_us, min_us, max_us = figures[COUNT + line :: 2]
+        if count:
+            histogram.add_figures(count, total_us, min_us, max_us)
 
 
 def by_second(start_ms: int, width_ms: int, requests: int, failures: int) -> Iterable[tuple[int, int, int]]:

@@ -14,9 +14,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 import numpy as np
-from numpy.typing import NDArray
 
-from locust_master.merging.cells import CellPool, Ints, PooledHistogram
+from locust_master.merging.cells import CellPool, PooledHistogram
 from locust_master.merging.seconds import RecentSeconds, Timeline
 from locust_master.merging.sums import Sums
 from locust_protocol.limits import MAX_NAME_CHARS, MAX_SERIES_NAMES, OTHER_NAME
@@ -102,7 +101,8 @@ class SeriesTable:
         self._by_key: dict[SeriesKey, int] = {}
         self._rows: dict[int, SeriesTotals] = {}
         self._label_sets: dict[Labels, int] = {(): 0}
-        self._are_requests = np.ones(1, np.bool_)
+        self.are_requests = np.ones(1, np.bool_)
+        """By number, whether a row counts requests."""
 
     @property
     def is_limited(self) -> bool:
@@ -141,13 +141,9 @@ class SeriesTable:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def are_requests(self, numbers: Ints) -> NDArray[np.bool_]:
-        """Returns which rows count requests."""
-        return self._are_requests[numbers]
-
     def _add_row(self, number: int, key: SeriesKey) -> None:
-        if number == self._are_requests.size:
-            self._are_requests = np.append(self._are_requests, key.kind == report_pb2.SERIES_KIND_REQUEST)
+        if number == self.are_requests.size:
+            self.are_requests = np.append(self.are_requests, key.kind == report_pb2.SERIES_KIND_REQUEST)
         successful, failed = (PooledHistogram(self.pool, 2 * number + line) for line in range(2))
         self._rows[number] = SeriesTotals(number, key, Sums(successful=successful, failed=failed))
 

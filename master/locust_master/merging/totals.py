@@ -11,11 +11,12 @@ Pure; every time here is run time. Must never count half a report, nor give a ro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import TypeVar
 
-from locust_master.merging.arrays import SliceArrays, read_arrays
-from locust_master.merging.counting import AnySlice, Counting, add_seconds
-from locust_master.merging.decoding import DecodedSlice, decode_slice
+from locust_master.merging.arrays import MAX_TOGETHER, SliceArrays, read_arrays
+from locust_master.merging.counting import Counting, add_seconds
+from locust_master.merging.decoding import DecodedSlice, SliceHead, decode_slice, read_head
 from locust_master.merging.errors import MalformedReport, UnknownContribution
 from locust_master.merging.failures import error_table, exception_table
 from locust_master.merging.gathering import Place, by_second
@@ -102,10 +103,14 @@ class RunTotals:
         worker = self._workers.get(worker_key) or Contribution(worker_key, worker_name)
         dictionary = Dictionary() if report.snapshot else worker.dictionary
         check_definitions(dictionary, report)
-        slices = [read_arrays(message) or decode_slice(message) for message in report.slices]
+        slices = [read_head(message) for message in report.slices]
         for each in slices:
             if each.stats_epoch > self.epoch:
                 raise MalformedReport(f"epoch {each.stats_epoch} has not begun, the newest is {self.epoch}")
+        batches = [
+            read_arrays(batch) or [decode_slice(message) for message in batch]
+            for batch in _batches(report.slices)
+        ]
         replaced = self._contributed(worker, earlier) if report.snapshot else {}
         self.revision += 1
         self._workers[worker_key] = worker
@@ -114,8 +119,8 @@ class RunTotals:
             self._withdraw(worker, replaced)
             worker.dictionary = dictionary
         learn(worker.dictionary, report, self._series, self.errors, self.exceptions)
-        for each in slices:
-            self._count(worker, each, is_snapshot=report.snapshot, at_ms=at_ms)
+        for heads, batch in zip(_batches(slices), batches, strict=True):
+            self._count(worker, heads, batch, is_snapshot=report.snapshot, at_ms=at_ms)
         self._note_progress(worker, report, slices, at_ms)
 
     def settle(self) -> None:
@@ -242,25 +247,36 @@ class RunTotals:
 
     # ── parts ────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _count(self, worker: Contribution, each: AnySlice, *, is_snapshot: bool, at_ms: int | None) -> None:
-        is_of_seconds = not is_snapshot and _is_of_seconds(each, at_ms)
-        last_ms = self._last_ms(each, is_of_seconds=is_of_seconds, at_ms=at_ms)
-        if isinstance(each, SliceArrays) or each.rows:
-            self._count_rows(worker, each, last_ms, is_of_seconds=is_of_seconds)
-        if each.stats_epoch == self.epoch:
-            self._count_errors(worker, each, last_ms)
+    def _count(
+        self,
+        worker: Contribution,
+        heads: Sequence[SliceHead],
+        batch: SliceArrays | list[DecodedSlice],
+        *,
+        is_snapshot: bool,
+        at_ms: int | None,
+    ) -> None:
+        placed = []
+        for head in heads:
+            is_of_seconds = not is_snapshot and _is_of_seconds(head, at_ms)
+            last_ms = self._last_ms(head, is_of_seconds=is_of_seconds, at_ms=at_ms)
+            placed.append((Place(head.stats_epoch, head.start_ms, head.width_ms, is_of_seconds), last_ms))
+            if head.stats_epoch == self.epoch:
+                self._count_errors(worker, head, last_ms)
+        counted = self._counting.add(
+            placed, batch, worker.dictionary, epoch=self.epoch, revision=self.revision
+        )
+        worker.has_rows = (
+            worker.has_rows or isinstance(batch, SliceArrays) or any(each.rows for each in batch)
+        )
+        for (place, _), counts in zip(placed, counted, strict=True):
+            worker.counts.add(counts)
+            self.all_epochs.add(counts)
+            if place.is_of_seconds:
+                for part in by_second(place.start_ms, place.width_ms, counts.requests, counts.failures):
+                    worker.recent.add(*part)
 
-    def _count_rows(self, worker: Contribution, each: AnySlice, last_ms: int, *, is_of_seconds: bool) -> None:
-        place = Place(each.stats_epoch, each.start_ms, each.width_ms, last_ms, is_of_seconds)
-        counts = self._counting.add(place, each, worker.dictionary, epoch=self.epoch, revision=self.revision)
-        worker.counts.add(counts)
-        worker.has_rows = True
-        self.all_epochs.add(counts)
-        if is_of_seconds:
-            for part in by_second(each.start_ms, each.width_ms, counts.requests, counts.failures):
-                worker.recent.add(*part)
-
-    def _count_errors(self, worker: Contribution, each: AnySlice, last_ms: int) -> None:
+    def _count_errors(self, worker: Contribution, each: SliceHead, last_ms: int) -> None:
         known, span = worker.dictionary, (each.start_ms, last_ms)
         for table, numbers, counts in (
             (self.errors, known.errors, each.errors),
@@ -269,7 +285,7 @@ class RunTotals:
             for theirs, count in counts:
                 table.add(numbers[theirs], count, worker=worker.key, span_ms=span, revision=self.revision)
 
-    def _last_ms(self, each: AnySlice, *, is_of_seconds: bool, at_ms: int | None) -> int:
+    def _last_ms(self, each: SliceHead, *, is_of_seconds: bool, at_ms: int | None) -> int:
         """Latest moment at which a sample of the slice can have been taken."""
         if at_ms is not None:
             return max(each.start_ms, min(each.end_ms, at_ms))
@@ -282,7 +298,7 @@ class RunTotals:
         self,
         worker: Contribution,
         report: report_pb2.Report,
-        slices: list[AnySlice],
+        slices: list[SliceHead],
         at_ms: int | None,
     ) -> None:
         worker.is_final, worker.is_gone = report.final, False
@@ -337,6 +353,13 @@ class RunTotals:
         worker.counts = Counts()
 
 
-def _is_of_seconds(each: AnySlice, at_ms: int | None) -> bool:
+def _is_of_seconds(each: SliceHead, at_ms: int | None) -> bool:
     """True when a slice says in which seconds its samples were; else it is a sum, or its clock is broken."""
     return each.width_ms <= MAX_DEALT_MS and (at_ms is None or each.start_ms <= at_ms + MAX_AHEAD_MS)
+
+
+_Item = TypeVar("_Item")
+
+
+def _batches(slices: Sequence[_Item]) -> list[Sequence[_Item]]:
+    return [slices[first : first + MAX_TOGETHER] for first in range(0, len(slices), MAX_TOGETHER)]

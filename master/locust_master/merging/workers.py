@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from locust_master.merging.cells import Ints
 from locust_master.merging.errors import MalformedReport
+from locust_master.merging.packed import Ints
 from locust_master.merging.seconds import RecentSeconds
 from locust_master.merging.series import Labels
 from locust_master.merging.sums import Counts
@@ -40,13 +40,10 @@ class Dictionary:
     _in_table: int = 0
 
     def numbers(self, ids: Ints) -> Ints | None:
-        """Returns the master's numbers of defined series; None when two are the same or an id is too big."""
+        """Returns the master's numbers of defined series; None when an id is too big for that."""
         if self._in_table != len(self.series):
             self._fill_table()
-        if not self._table.size:
-            return None
-        numbers = self._table[ids]
-        return numbers if len(set(numbers.tolist())) == numbers.size else None
+        return self._table[ids] if self._table.size else None
 
     def _fill_table(self) -> None:
         self._in_table = len(self.series)
