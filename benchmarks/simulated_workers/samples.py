@@ -10,9 +10,9 @@ import math
 import random
 from dataclasses import dataclass, field
 
-from locust_protocol.histogram import PRECISION_BITS, Histogram
-from locust_protocol.histogram_codec import encode_cells
-from locust_protocol.v1 import histogram_pb2, report_pb2
+from locust_protocol.histogram import Histogram
+from locust_protocol.histogram_messages import write_timed
+from locust_protocol.v1 import report_pb2
 
 FAILING_SHARE = 0.005
 """Requests that fail: few, as in a run that means something."""
@@ -114,21 +114,8 @@ def slice_of(second: list[list[tuple[int, bool]]]) -> report_pb2.Slice:
         untimed=[0] * len(rows),
         interrupted=[0] * len(rows),
         response_bytes=[row.response_bytes for row in rows],
-        successful=_columns([row.successful for row in rows]),
-        failed=_columns([row.failed for row in rows]),
+        successful=write_timed([row.successful for row in rows]),
+        failed=write_timed([row.failed for row in rows]),
         error_id=[number for number, _ in occurred],
         error_count=[count for _, count in occurred],
-    )
-
-
-def _columns(histograms: list[Histogram]) -> histogram_pb2.TimedColumns:
-    cell_delta, cell_count = encode_cells([histogram.counts for histogram in histograms])
-    return histogram_pb2.TimedColumns(
-        count=[histogram.count for histogram in histograms],
-        total_us=[histogram.total_us for histogram in histograms],
-        min_us=[histogram.min_us for histogram in histograms],
-        max_us=[histogram.max_us for histogram in histograms],
-        cells=histogram_pb2.HistogramCells(
-            precision_bits=PRECISION_BITS, cell_delta=cell_delta, cell_count=cell_count
-        ),
     )

@@ -10,6 +10,7 @@ from locust_master.bundle import Bundle
 from locust_master.cluster import Cluster
 from locust_master.conductor import Conductor
 from locust_master.embedded_worker import EmbeddedWorker
+from locust_master.interpreter import collect_now_and_then, tune_interpreter
 from locust_master.interrupts import interrupts
 from locust_master.locustfile import Locustfile
 from locust_master.log_hub import LogHub
@@ -37,6 +38,7 @@ async def run_master(
     settings: MasterSettings, bundle: Bundle, host: ScriptHost, tasks: asyncio.TaskGroup
 ) -> int:
     """Runs a master until it is to end; returns the exit code. Raises `OperatorError`."""
+    tune_interpreter()
     logs = LogHub()
     logging.getLogger().addHandler(logs)
     with lock_run_dir(settings.run_dir):
@@ -70,11 +72,12 @@ async def _live(
         tasks.create_task(parts.conductor.run_clock(), name="clock"),
         tasks.create_task(sink.run_wishes(), name="wishes"),
         tasks.create_task(log_loop_lag(), name="loop-lag"),
+        tasks.create_task(collect_now_and_then(), name="collector"),
         tasks.create_task(sink.run_host_snapshots(HOST_SNAPSHOT_INTERVAL_S), name="host-snapshots"),
         tasks.create_task(parts.conductor.greet_adopted(), name="greet-adopted"),
     ]
     with interrupts(end_at_once) as interrupted:
-        if parts.settings.processes is not None:
+        if parts.settings.processes is not None and not parts.only_reports:
             worker = await EmbeddedWorker.start(
                 host=parts.settings.own_address,
                 port=parts.port,

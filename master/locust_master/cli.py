@@ -1,7 +1,8 @@
 """`locust-master`: from a command line to a running master.
 
-The command line is read twice: a first look finds the locustfile; then the script host, which has loaded it,
-parses all of it with the arguments that the locustfile adds. So user code never runs in this process.
+The command line is read twice: a first look finds the locustfile, and says if the port is taken; then the
+script host, which has loaded it, parses all of it with the arguments that the locustfile adds. So user code
+never runs in this process. What serves is imported while the script host starts.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from locust_master.app import run_master
 from locust_master.bundle import Bundle, gather
+from locust_master.listening import check_port_is_free
 from locust_master.script_host import LocustfileError, ScriptHost
 from locust_master.settings import MasterSettings, locustfile_names, make_settings
 from locust_protocol.process.command_line import parse_flags, parse_known_flags
@@ -54,6 +55,8 @@ def run(arguments: Sequence[str]) -> int:
         if not first.help:
             raise
         return _print_core_help(str(error))
+    if not (first.help or first.list_commands):
+        check_port_is_free(first.master_bind_host, first.master_bind_port)
     raise_descriptor_limit()  # a worker holds a connection
     try:
         return asyncio.run(_run(FirstLook(bundle, list(arguments), bool(first.help))))
@@ -73,6 +76,8 @@ async def _run(first: FirstLook) -> int:
 
 
 async def _parse_and_run(first: FirstLook, host: ScriptHost, tasks: asyncio.TaskGroup) -> int:
+    from locust_master.app import run_master
+
     try:
         command_line = await host.parse_command_line(
             first.bundle, first.arguments, program=PROGRAM, wants_help=first.wants_help

@@ -1,8 +1,8 @@
 """The cluster: its members, the present run, and what each arrival, silence or wish means for both.
 
-Plain calls on one event loop: nothing here waits, and every decision is made by a pure part (admission,
-membership, plan, lifecycle, run watch). What must happen outside (listeners, store, screens) is returned or
-told to a port.
+Plain calls on one event loop: nothing here waits, and every decision is made by a part (admission, arrival,
+sharing, membership, plan, lifecycle, run watch). What must happen outside (listeners, store, screens) is
+returned or told to a port.
 """
 
 from __future__ import annotations
@@ -10,32 +10,33 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 
-from locust_master.admission import SessionTerms, admission, check_registration, session_settings
-from locust_master.assignments import Offer, assignment_pause_s, make_assignment
+from locust_master.admission import admission, check_registration
+from locust_master.arrival import Arrival, arrival_of, is_new, is_other_process, tell_what_counts
+from locust_master.assignment_desk import AssignmentDesk
+from locust_master.assignments import Offer
 from locust_master.lifecycle import RunState, RunTrigger
 from locust_master.loss_notes import (
     note_end,
     note_last_report_missing,
     note_worker_lost,
     note_worker_there,
-    note_workers,
 )
 from locust_master.losses import WorkerLossPolicy
 from locust_master.mailbox import Mailbox
 from locust_master.mailboxes import Mailboxes
 from locust_master.membership import Member, Membership
-from locust_master.newcomers import Newcomers
 from locust_master.oversubscription import OversubscriptionWatch
 from locust_master.planning.goal import Goal, goal_text
 from locust_master.refusals import Refused
-from locust_master.replan_wish import ReplanWish
-from locust_master.report_pace import LATE_S, ReportPace
+from locust_master.report_pace import LATE_S
 from locust_master.reports import ReportDesk, ReportSink
 from locust_master.revision import Revision
 from locust_master.run import Run
 from locust_master.run_watch import Happening, happening_of, owing
+from locust_master.session_terms import PacedTerms
+from locust_master.sharing import Sharing
+from locust_master.worker_rows import WorkerRows
 from locust_protocol.v1 import (
     assignment_pb2,
     bundle_pb2,
@@ -50,9 +51,6 @@ __all__ = ["Cluster", "Happening", "Refused", "ReportSink"]
 
 logger = logging.getLogger(__name__)
 
-GENERATION_LEAP = 1_000
-"""Generations that an earlier life of the master may have made after it last wrote its store."""
-
 
 class Cluster:
     """Members and the present run."""
@@ -61,31 +59,35 @@ class Cluster:
         # Both grow over restarts of the master, too, as long as its wall clock does not go back.
         started_ms = time.time_ns() // 1_000_000
         self.membership = Membership(lease_ttl_s=lease_ttl_s, first_session_id=started_ms << 20)
-        self.generation = started_ms
         self.run: Run | None = None
         self.revision = Revision()
-        self._offer = Offer()
-        self._terms = SessionTerms(
-            master_epoch=time.time_ns(), lease_ttl_s=lease_ttl_s, report_interval_s=report_interval_s
-        )
+        self.worker_rows = WorkerRows()
         self._sink = sink
-        self._pace = ReportPace(shortest_s=report_interval_s, lease_ttl_s=lease_ttl_s)
-        self._runners = 0
-        self._newcomers = Newcomers()
-        self._wish = ReplanWish()
         self._mailboxes = Mailboxes()
+        self._terms = PacedTerms(
+            self.membership, self._mailboxes, lease_ttl_s=lease_ttl_s, report_interval_s=report_interval_s
+        )
+        self._sharing = Sharing(self.membership)
+        self._assignments = AssignmentDesk(
+            self.membership, self._mailboxes, self._sharing, first_generation=started_ms
+        )
         self._reports = ReportDesk(self._mailboxes, sink)
         self._oversubscription = OversubscriptionWatch()
 
     @property
     def master_epoch(self) -> int:
         """Number of this life of the master, above those of its lives before."""
-        return self._terms.master_epoch
+        return self._terms.now.master_epoch
 
     @property
     def manifest(self) -> manifest_pb2.Manifest:
         """What the locustfile offers; empty before it is loaded."""
-        return self._offer.manifest
+        return self._assignments.offer.manifest
+
+    @property
+    def generation(self) -> int:
+        """Number of the newest assignments."""
+        return self._assignments.generation
 
     @property
     def state(self) -> RunState:
@@ -100,34 +102,30 @@ class Cluster:
         """Admits a worker. Raises `IncompatibleProtocol`, `UsageError`, `Refused` or `TooMany`."""
         protocol = check_registration(request, manifest=self.manifest)
         member, previous = self.membership.admit(request, address=address, now_s=now_ns / 1e9)
-        is_other_process = previous is not None and previous.resume_token != member.resume_token
-        self._mailboxes.open(member, superseded=is_other_process)
+        self._mailboxes.open(member, superseded=is_other_process(member, previous))
         if previous is not None and previous.uid != member.uid:
             self._give_up(previous, now_ns)
-        is_new = previous is None or not previous.is_live
-        if is_new:
+        if is_new(previous):
             self._welcome(member, now_ns, returns=previous is not None)
         elif previous is not None and previous.is_awaited:
             logger.info("worker is back worker=%s address=%s", member.name, address)
             self._sink.worker_connected(member)
-        if self._is_without_share(member):
-            self.assign_all()
-            self._newcomers.add(member, generation=self.generation, now_s=now_ns / 1e9)
-        elif is_new or not self._runs_its_share(request):
-            # Whatever it ran before, it runs nothing now: its users come at the spawn rate, as all others.
-            self._send_assignment(member)
-            self._members_changed(now_ns, idle=member)
-        elif previous is not None and previous.runner_indices != member.runner_indices:
-            self._members_changed(now_ns)
-        else:
-            self._send_assignment(member)
-        member.suspect_after_s = self._pace.suspect_after_s
+        match arrival_of(member, previous=previous, run=self.run, request=request):
+            case Arrival.WITHOUT_SHARE:
+                self.assign_all()
+                self._sharing.let_wait(member, generation=self.generation, now_s=now_ns / 1e9)
+            case Arrival.IDLE:
+                # Whatever it ran before, it runs nothing now: its users come at the spawn rate, as all do.
+                self._assignments.tell(member, self.run)
+                self._members_changed(now_ns, idle=member)
+            case Arrival.OTHER_RUNNERS:
+                self._members_changed(now_ns)
+            case Arrival.UNCHANGED:
+                self._assignments.tell(member, self.run)
+        member.suspect_after_s = self._terms.suspect_after_s
         notices = self._oversubscription.notices(member, self.membership.live())
-        response = admission(member, self._terms, protocol=protocol, notices=notices, received_ns=now_ns)
-        if self.run is not None and request.progress.run_id == self.run.record.run_id:
-            ledger = self.run.ledger
-            response.stats_known = member.uid in ledger.applied or request.progress.last_sequence == 0
-            response.acknowledged_sequence = ledger.stored.get(member.uid, 0)
+        response = admission(member, self._terms.now, protocol=protocol, notices=notices, received_ns=now_ns)
+        tell_what_counts(response, member, run=self.run, request=request)
         self.revision.bump()
         return response
 
@@ -147,18 +145,6 @@ class Cluster:
             note_worker_lost(run, other, now_ns)
             run.totals.release(other.key)
 
-    def _is_without_share(self, member: Member) -> bool:
-        """True when a run goes on whose plan does not know the member."""
-        run = self.run
-        return run is not None and run.lifecycle.is_active and member.key not in run.plan.by_worker
-
-    def _runs_its_share(self, request: master_service_pb2.RegisterRequest) -> bool:
-        """False when a run wants users and the worker says that it ended them, or never had any."""
-        if self.run is None or not self.run.lifecycle.is_active:
-            return True
-        progress = request.progress
-        return progress.run_id == self.run.record.run_id and progress.phase == assignment_pb2.PHASE_RUN
-
     def goodbye(self, member: Member, reason: str, now_ns: int) -> None:
         """A worker leaves by itself: its share moves at once."""
         run = self.run
@@ -174,8 +160,12 @@ class Cluster:
 
     def take_report(self, member: Member, report: report_pb2.Report, now_ns: int) -> None:
         """Counts a report once, or acknowledges it again, or asks for a snapshot."""
-        interval_s = self._terms.report_interval_s
+        interval_s = self._terms.now.report_interval_s
         has_changed = member.note_report(report, now_ns / 1e9, interval_s=interval_s)
+        if self.run is not None and self.run.handover.is_pending:
+            self.run.handover.note_heard(member)
+            if self.run.handover.is_heard:
+                self._replan_if_due(now_ns)
         self._reports.take(self.run, member, report, now_ns)
         if has_changed and self.run is not None and self.run.lifecycle.is_active:
             logger.warning(
@@ -208,36 +198,14 @@ class Cluster:
         if self.run is None or not self.run.lifecycle.is_active:
             self.assign_all()
             return
-        self._wish.note(idle)
+        self._sharing.note_change(idle)
         self._replan_if_due(now_ns)
 
     def _replan_if_due(self, now_ns: int) -> None:
-        if not self._wish.is_due(now_ns, workers=len(self.membership.live())):
-            return
-        run, idle = self.run, self._wish.take(now_ns)
-        if run is not None and run.lifecycle.is_active:
-            shared = self._with_share(run)
-            run.replan(shared, at_us=run.now_us(now_ns), idle=idle)
-            run.lifecycle.apply(RunTrigger.GOAL_MOVED)
-            note_workers(run, now_ns, are_there=any(each.is_live and each.usable_runners for each in shared))
-        self.assign_all()
-
-    def _follow_pace(self) -> None:
-        if (interval_s := self._pace.interval_s) != self._terms.report_interval_s:
-            logger.info("workers report every %g s from now on", interval_s)
-            self._terms = replace(self._terms, report_interval_s=interval_s)
-            self.membership.set_suspect_after(self._pace.suspect_after_s)
-            self._mailboxes.put_settings(session_settings(interval_s))
-
-    def _with_share(self, run: Run) -> list[Member]:
-        """Members among whom the users are dealt: the live ones, and those whose share is kept for them."""
-        if run.loss_terms.policy is not WorkerLossPolicy.KEEP:
-            return self._newcomers.without(self.membership.live())
-        return [
-            member
-            for member in self._newcomers.without(self.membership.all())
-            if member.is_live or (not member.has_left and member.key in run.plan.by_worker)
-        ]
+        if self._sharing.hand_over_if_heard(self.run, now_ns):
+            self.assign_all()
+        if self._sharing.replan_if_due(self.run, now_ns):
+            self.assign_all()
 
     # ── assignments ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -248,32 +216,14 @@ class Cluster:
         settings: assignment_pb2.RunSettings,
     ) -> None:
         """Lets workers fetch and load a bundle, so that a start is quick."""
-        self._offer = Offer(manifest, bundle, settings)
+        self._assignments.offer = Offer(manifest, bundle, settings)
         self.assign_all()
 
     def assign_all(self) -> None:
         """Makes a new generation and sends everybody its assignment."""
-        self.generation += 1
-        self._runners = self.membership.runner_count()
-        live = self.membership.live()
-        self._pace.note_workers(len(live))
-        self._follow_pace()
-        for member in live:
-            self._send_assignment(member, pause_s=assignment_pause_s(len(live)))
+        self._terms.note_workers(len(self.membership.live()))
+        self._assignments.tell_all(self.run)
         self.revision.bump()
-
-    def _send_assignment(self, member: Member, *, pause_s: float = 0.0) -> None:
-        def make() -> assignment_pb2.Assignment:
-            return make_assignment(
-                member,
-                run=self.run,
-                offer=self._offer,
-                generation=self.generation,
-                runners=self._runners,
-                is_idle=self._wish.is_idle(member),
-            )
-
-        self._mailboxes.put_assignment(member, make, pause_s=pause_s)
 
     # ── the run ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -283,8 +233,7 @@ class Cluster:
         run.lifecycle.apply(RunTrigger.START)
         for member in self.membership.live():
             member.revive()
-        self._newcomers.clear()
-        self._wish = ReplanWish()
+        self._sharing.begin()
         run.replan(self.membership.live(), at_us=0)
         self.assign_all()
 
@@ -303,7 +252,7 @@ class Cluster:
         `dead` are those of them that ended with it. `generation` and `session_id` are the newest that it had.
         """
         self.run = run
-        self.generation = max(self.generation, generation + GENERATION_LEAP)
+        self._assignments.leap_over(generation)
         self.membership.restore(members, newest_session_id=session_id)
         for member in dead:
             # No share is kept for who can never come back.
@@ -316,7 +265,8 @@ class Cluster:
         """Moves the goal of the run that goes on."""
         run = self._present_run()
         run.lifecycle.apply(RunTrigger.GOAL_MOVED)
-        run.replan(self._with_share(run), at_us=run.now_us(now_ns), goal=goal, idle=self._wish.take(now_ns))
+        shared, idle = self._sharing.members(run), self._sharing.take_idle(now_ns)
+        run.replan(shared, at_us=run.now_us(now_ns), goal=goal, idle=idle)
         self.assign_all()
 
     def drain(self, now_ns: int, *, stop_timeout_ms: int) -> None:
@@ -354,16 +304,13 @@ class Cluster:
         """The loop woke late: nobody was silent while it did not read, and reports may be too many."""
         if late_s > LATE_S:
             self.membership.forgive(late_s, now_ns / 1e9)
-        if self._pace.note_lateness(late_s, now_ns / 1e9):
-            logger.warning("the master does not keep up, figures come late: give it a core of its own")
-        self._follow_pace()
+        self._terms.note_lateness(late_s, now_ns / 1e9)
 
     def tick(self, now_ns: int) -> Sequence[Happening]:
         """Gives up silent workers and tells what the passing of time brought."""
         for member in self.membership.expire(now_ns / 1e9):
             self._lose(member, now_ns)
-        if self._newcomers.admit(self.membership.live(), now_ns=now_ns, interval_s=self._pace.interval_s):
-            self._wish.note(None)
+        self._sharing.admit_newcomers(self.run, now_ns=now_ns, interval_s=self._terms.now.report_interval_s)
         self._replan_if_due(now_ns)
         if self.run is None:
             return ()
@@ -393,7 +340,7 @@ class Cluster:
         if self.run is not None and self.run.stopped_us is None:
             note_worker_lost(self.run, member, now_ns)
             self.run.totals.release(member.key)
-        self._wish.note(None)
+        self._sharing.note_change()
 
     def _event(self, kind: snapshot_pb2.RunEventKind.ValueType, text: str, now_ns: int) -> None:
         if self.run is not None and self.run.stopped_us is None:

@@ -10,9 +10,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from locust_master.cluster import Cluster, Happening
+from locust_master.interpreter import collect_all
 from locust_master.lifecycle import RunState, RunTrigger
 from locust_master.locustfile import Locustfile
 from locust_master.new_run import make_run
@@ -56,6 +58,7 @@ class Conductor:
         self._settings = settings
         self._cluster = cluster
         self._lock = asyncio.Lock()
+        self._resetting = asyncio.Lock()
         self.locustfile = locustfile
         self.writer: RunWriter | None = None
         self.process_exit_code: int | None = None
@@ -84,6 +87,7 @@ class Conductor:
             for notice in self._notices(run):
                 logger.warning("%s", notice)
             await wait_prepared(self._cluster)
+            collect_all()
             run.last_actor = actor
             await self._moment(run, link_pb2.RUN_MOMENT_STARTING)
             run.record.start_ns = time.monotonic_ns() + START_LEAD_NS
@@ -97,8 +101,8 @@ class Conductor:
             logger.info("run started run=%s %s", run.record.run_id.hex()[:8], goal_text(run.goal))
             if before is not None:
                 await before.close()
-            await self.keeper.wait_kept()
-            return run
+        await self.keeper.wait_kept()
+        return run
 
     def adopt(self, run: Run, writer: RunWriter) -> None:
         """Goes on with a run of an earlier life of the master; the cluster is to resume it next."""
@@ -146,13 +150,15 @@ class Conductor:
             self._cluster.set_goal(goal, time.monotonic_ns())
             self._note(run, snapshot_pb2.RUN_EVENT_KIND_EDITED, goal_text(goal), actor)
             logger.info("run edited %s actor=%s", goal_text(goal), actor)
-            await self.keeper.wait_kept()
-            return run
+        await self.keeper.wait_kept()
+        return run
 
     async def stop(self, *, actor: str, stop_timeout_ms: int | None = None) -> Run:
         """Asks the run's users to end; `run_ended` is set when the last report is here."""
         async with self._lock:
-            return await self._stop(self._active_run(), actor=actor, stop_timeout_ms=stop_timeout_ms)
+            run = await self._stop(self._active_run(), actor=actor, stop_timeout_ms=stop_timeout_ms)
+        await self.keeper.wait_kept()
+        return run
 
     async def stop_if_active(self, *, actor: str) -> None:
         """Asks the run's users to end, unless somebody did so before."""
@@ -179,25 +185,34 @@ class Conductor:
         recorded before the call does not. A worker that does not answer is not waited for any longer than
         `RESET_TIMEOUT_S`.
         """
-        async with self._lock:
-            run = await self._reset_statistics(actor)
-            generation = self._cluster.generation
+        run, generation = await self._reset_statistics(actor)
         if run.lifecycle.is_active and not await wait_observed(
             self._cluster, generation, timeout_s=RESET_TIMEOUT_S
         ):
             logger.warning("not every worker counts anew yet: samples of some seconds may be dropped")
         return run
 
-    async def _reset_statistics(self, actor: str) -> Run:
-        run = self._cluster.run
-        if run is None:
-            raise Refused("there is no run whose statistics could be reset", remedy="start one")
-        await self.keeper.wait_epoch_kept(run, run.stats_epoch + 1)
-        self._cluster.reset_statistics()
-        self._note(run, snapshot_pb2.RUN_EVENT_KIND_RESET, "statistics reset", actor)
-        self.keeper.look(time.monotonic())
-        await self._moment(run, link_pb2.RUN_MOMENT_RESET)
-        return run
+    async def _reset_statistics(self, actor: str) -> tuple[Run, int]:
+        """Returns the run and the generation in which workers are told; by then the store knows the epoch.
+
+        Nothing else waits for that: a disk that stalls must not keep a run from being stopped.
+        """
+        async with self._resetting:
+            run = self._cluster.run
+            if run is None:
+                raise Refused("there is no run whose statistics could be reset", remedy="start one")
+            await self.keeper.wait_epoch_kept(run, run.stats_epoch + 1)
+            async with self._lock:
+                if run is not self._cluster.run:
+                    raise Refused(
+                        "the run has ended meanwhile", remedy="reset the statistics of the next one"
+                    )
+                self._cluster.reset_statistics()
+                generation = self._cluster.generation
+                self._note(run, snapshot_pb2.RUN_EVENT_KIND_RESET, "statistics reset", actor)
+                self.keeper.look(time.monotonic())
+                await self._moment(run, link_pb2.RUN_MOMENT_RESET)
+        return run, generation
 
     def mark(self, text: str, *, actor: str) -> Run:
         """Puts a mark on the run's timeline. Raises `Refused` without a run."""
@@ -231,11 +246,12 @@ class Conductor:
             await RunClock(self._cluster, self._act).run()
 
     async def _act(self, happening: Happening, run: Run) -> None:
+        is_first_time = False
         async with self._lock:
             if run is not self._cluster.run:
                 return
             if happening is Happening.GOAL_REACHED and run.lifecycle.state is RunState.RUNNING:
-                await self._goal_reached(run)
+                is_first_time = await self._goal_reached(run)
             elif happening is Happening.DEADLINE and run.lifecycle.is_active:
                 ends_by_stages = run.record.options.run_time_s is None
                 actor = "end of the stages" if ends_by_stages else "run time"
@@ -247,15 +263,18 @@ class Conductor:
                 await self._stop(run, actor="no worker", stop_timeout_ms=None)
             elif happening is Happening.DRAINED:
                 await self._finish_ended()
+        if is_first_time and self._settings.reset_stats:
+            with suppress(Refused):  # it ended while the disk was waited for
+                await self._reset_statistics("--reset-stats")
 
-    async def _goal_reached(self, run: Run) -> None:
+    async def _goal_reached(self, run: Run) -> bool:
+        """Says that all users are spawned; True when that is so for the first time in the run."""
         users = run.planned_users(run.now_us(time.monotonic_ns()))
         is_first = not any(e.kind == snapshot_pb2.RUN_EVENT_KIND_SPAWNED for e in run.events.events)
         self._note(run, snapshot_pb2.RUN_EVENT_KIND_SPAWNED, f"all {users} users spawned", "")
         logger.info("all users spawned users=%d", users)
         await self._moment(run, link_pb2.RUN_MOMENT_SPAWNED)
-        if is_first and self._settings.reset_stats:
-            await self._reset_statistics("--reset-stats")
+        return is_first
 
     async def _finish_ended(self) -> None:
         """Does what follows the end of the present run, once; nothing when there is none or it goes on."""

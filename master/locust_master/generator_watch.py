@@ -60,26 +60,38 @@ class GeneratorWatch:
 
     def __init__(self) -> None:
         self._runners: dict[tuple[str, int], _Runner] = {}
+        self._strained: set[tuple[str, int]] = set()
+
+    @property
+    def is_strained(self) -> bool:
+        """True while any runner is, of a worker that lives or not."""
+        return bool(self._strained)
 
     def note(self, worker_key: str, worker_name: str, status: report_pb2.WorkerStatus, *, at_ms: int) -> None:
         """Takes a worker's status that arrived at a run time."""
         for said in status.runners:
-            runner = self._runners.get((worker_key, said.slot))
+            place = (worker_key, said.slot)
+            runner = self._runners.get(place)
             if runner is None:
-                runner = self._runners[worker_key, said.slot] = _Runner(worker_name, said.index)
+                runner = self._runners[place] = _Runner(worker_name, said.index)
             runner.lag.note(said.lag_p99_us, limit=MAX_LAG_US, at_ms=at_ms)
             runner.cpu.note(said.cpu_percent, limit=MAX_CPU_PERCENT, at_ms=at_ms)
             if runner.lag.lasts:
                 runner.worst_lag_us = max(runner.worst_lag_us, runner.lag.figure)
             if runner.cpu.lasts:
                 runner.worst_cpu_percent = max(runner.worst_cpu_percent, runner.cpu.figure)
+            if runner.lag.lasts or runner.cpu.lasts:
+                self._strained.add(place)
+            else:
+                self._strained.discard(place)
 
     def sentences(self, *, live_worker_keys: Collection[str], median_us: float | None) -> list[str]:
         """Says which runners of these workers are the bottleneck now, with the remedy."""
         return [
             sentence
-            for (worker, _), runner in sorted(self._runners.items())
-            if worker in live_worker_keys
+            for place in sorted(self._strained)
+            if place[0] in live_worker_keys
+            for runner in (self._runners[place],)
             for sentence in _sentences(
                 runner,
                 lag_us=runner.lag.figure if runner.lag.lasts else 0.0,

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from locust_master.refusals import Refused, TooMany
-from locust_protocol.limits import LEASE_REASSIGN_GRACE_S, SUSPECT_AFTER_S
+from locust_protocol.limits import LEASE_REASSIGN_GRACE_S, REPORT_INTERVAL_S, SUSPECT_AFTER_S
 from locust_protocol.v1 import master_service_pb2, report_pb2
 
 FORGET_AFTER_S = 600.0
@@ -45,7 +45,7 @@ class Member:
     told_s: float = 0.0
     """When its newest report was sent; `heard_s` may be later: nobody is blamed for the master's lateness."""
     reported_s: float = 0.0
-    """When the newest report that counts samples came, or when it joined."""
+    """Until when its samples are here: those of the newest report that counts some, or when it joined."""
     doubted_until_s: float = 0.0
     """Until then reports may be older than they seem: they waited for a connection, or for the master."""
     dead_slots: frozenset[int] = frozenset()
@@ -57,6 +57,11 @@ class Member:
     suspect_after_s: float = SUSPECT_AFTER_S
     """Seconds of silence after which it is shown as missing; more when it reports less often."""
     status: report_pb2.WorkerStatus = field(default_factory=report_pb2.WorkerStatus)
+    """What it said last: a new message for each report, never changed."""
+    users: tuple[tuple[str, int], ...] = ()
+    """Users by class that run, as the status says."""
+    placed_users: int = 0
+    """Users that run or ended by themselves, as the status says."""
     is_live: bool = True
     is_awaited: bool = False
     """True when it is of an earlier life of the master, and has not registered in this one."""
@@ -64,19 +69,29 @@ class Member:
     gone_s: float | None = None
     resume_token: bytes = b""
     """Known to the one process that it was given to; empty: any process may come in its name."""
+    key: str = field(init=False)
+    """Text that names the member in plans and merges."""
+    host: str = field(init=False)
+    """What tells its machine from others."""
+    usable_cores: int = field(init=False)
+    """Cores of its machine that it may use; 0: it does not say."""
 
     def __post_init__(self) -> None:
         self.usable_runners = len(self.runner_indices)
+        self.key = self.uid.hex()
+        self.host = self.request.host.host_id or self.name
+        self.usable_cores = self.request.host.usable_cores
 
     def note_report(self, report: report_pb2.Report, now_s: float, *, interval_s: float) -> bool:
         """Takes note of a report that came; True when the number of usable runners has changed."""
         if now_s - self.heard_s > LATE_REPORT_INTERVALS * interval_s:
             self.doubted_until_s = now_s + interval_s
-        self.heard_s, self.stream_ended_s, self.status = now_s, None, report.status
+        self.heard_s, self.stream_ended_s = now_s, None
+        self._take_status(report.status)
         if now_s >= self.doubted_until_s:
             self.told_s = now_s
             if report.sequence:
-                self.reported_s = now_s
+                self.reported_s = now_s - _behind_s(report.status)
         dead = frozenset(
             each.slot for each in report.status.runners if each.state == report_pb2.RUNNER_STATE_DEAD
         )
@@ -85,14 +100,17 @@ class Member:
         self.dead_slots, self.usable_runners = dead, usable
         return has_changed
 
+    def _take_status(self, status: report_pb2.WorkerStatus) -> None:
+        # A copy: a part of a report holds all of it in memory, samples included.
+        self.status = report_pb2.WorkerStatus()
+        self.status.CopyFrom(status)
+        counts = [(count.user_class, count.running, count.ended) for count in self.status.users]
+        self.users = tuple([(name, running) for name, running, _ in counts])
+        self.placed_users = sum([running + ended for _, running, ended in counts])
+
     def revive(self) -> None:
         """A new run begins, for which runners that were left dead are started again."""
         self.dead_slots, self.usable_runners = frozenset(), self.runners
-
-    @property
-    def key(self) -> str:
-        """Text that names the member in plans and merges."""
-        return self.uid.hex()
 
     @property
     def runners(self) -> int:
@@ -152,6 +170,8 @@ class Membership:
             runner_indices=indices,
             heard_s=now_s,
             reported_s=now_s if previous is None else previous.reported_s,
+            # What comes first in a session may be what was sent in the one before.
+            doubted_until_s=0.0 if previous is None else now_s + REPORT_INTERVAL_S,
             resume_token=request.resume_token or session_id.to_bytes(8, "big"),
         )
         self.newest_session_id = member.session_id
@@ -256,6 +276,11 @@ def _uid(request: master_service_pb2.RegisterRequest, previous: Member | None, s
     if previous.told_s and previous.resume_token and not is_told:
         return request.worker_uid[:8] + session_id.to_bytes(8, "big")
     return previous.uid
+
+
+def _behind_s(status: report_pb2.WorkerStatus) -> float:
+    """Seconds by which the slowest runner is behind its worker's report: what it holds is not in there."""
+    return max([each.lag_max_us for each in status.runners], default=0) / 1e6
 
 
 def _is_another(token: bytes, known: bytes) -> bool:

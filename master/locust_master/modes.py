@@ -15,10 +15,10 @@ from locust_master.conductor import Conductor
 from locust_master.new_run import check_start
 from locust_master.outcome import Outcome
 from locust_master.printing import print_progress_until, print_summary
-from locust_master.resuming.conditions import Obstacle, ObstacleKind
+from locust_master.resuming.take_up import NotTakenUp
 from locust_master.run_watch import owing
 from locust_master.settings import MasterSettings
-from locust_protocol.channels import join_address
+from locust_protocol.addresses import join_address
 from locust_protocol.limits import DEFAULT_PORT
 from locust_protocol.process.errors import DegradedError
 
@@ -43,8 +43,14 @@ class Parts:
     cluster: Cluster
     conductor: Conductor
     port: int
-    not_taken_up: Obstacle | None = None
-    """Why an unfinished run of the store does not go on."""
+    not_taken_up: NotTakenUp | None = None
+    """Why the last run of the store does not go on."""
+
+    @property
+    def only_reports(self) -> bool:
+        """True when all there is to do is to print what a run came to."""
+        found = self.not_taken_up
+        return self.settings.headless and found is not None and found.ended is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,19 +98,24 @@ async def _until_end(work: Coroutine[None, None, None], ends: Ends) -> None:
 
 
 async def _start(parts: Parts) -> None:
-    """Starts what the command line says, unless that goes on already, from an earlier life of the master."""
+    """Starts what the command line says, unless that goes on already, from an earlier life of the master.
+
+    Raises `DegradedError` when that life was to end meanwhile: then what it came to is printed.
+    """
     if parts.cluster.run is not None:
         return
     found = parts.not_taken_up
-    if found is not None and found.kind is ObstacleKind.RUN_TIME_OVER and parts.settings.headless:
+    if found is not None and found.ended is not None:
         # The same command, started again by whoever looks after it: what it asked for is over.
+        print_summary(parts.settings, found.ended, lacking=(found.lacking,))
+        again = "reported again" if found.was_known else "closed as INTERRUPTED"
         raise DegradedError(
-            f"the run of this command line was cut off, and closed as INTERRUPTED: {found.text}",
-            remedy="start again for a new run; what was counted is in the run store",
+            f"the run of this command line was cut off, and is {again}: {found.obstacle.text}",
+            remedy="for a new run at once, add --resume-within 0",
         )
-    if found is not None and found.kind is ObstacleKind.RUN_TIME_OVER:
-        return  # screens see what it came to; they may start another one
     check_start(parts.conductor.locustfile, parts.settings.options)
+    if found is not None:
+        logger.warning("the run before was not taken up, so this is a new one")
     await _wait_workers(parts)
     await parts.conductor.start(parts.settings.options, actor=COMMAND_LINE)
 
@@ -116,7 +127,14 @@ async def _headless(parts: Parts) -> None:
 
 async def _serve(parts: Parts) -> None:
     if parts.settings.autostart:
-        await _start(parts)
+        try:
+            await _start(parts)
+        except DegradedError as error:
+            found = parts.not_taken_up
+            if parts.settings.autoquit_s is not None or found is None or found.ended is None:
+                raise
+            logger.error("%s", error)  # screens may start another one
+            await asyncio.get_running_loop().create_future()
         if parts.settings.print_stats:
             await print_progress_until(parts.conductor.run_ended, parts.settings, parts.cluster)
         await parts.conductor.run_ended.wait()

@@ -1,8 +1,8 @@
 """Workers that joined while a run goes on, until they may be given a share of it. Pure.
 
 A newcomer must have loaded the locustfile, or all users that fall due meanwhile would start at once when it
-has. And everybody who may have to give users away must have been heard since it came: one that is cut off
-would run on what the newcomer starts.
+has. And everybody who may have to give users away must have been heard since it came: the handover waits for
+their word, and nobody starts a user while one of them is cut off. A newcomer can wait; the others need not.
 """
 
 from __future__ import annotations
@@ -53,6 +53,8 @@ class Newcomers:
 
         `interval_s` is how often workers report: who has not for longer may be cut off since.
         """
+        if not self._waiting:
+            return False
         live = list(live)
         keys = {member.key for member in live}
         self._waiting = {key: each for key, each in self._waiting.items() if key in keys}

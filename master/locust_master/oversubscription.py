@@ -12,24 +12,24 @@ logger = logging.getLogger(__name__)
 
 def oversubscribed_hosts(members: Sequence[Member]) -> dict[str, str]:
     """Returns a sentence with the remedy by host, for each host that has too many runners."""
-    by_host: dict[str, list[Member]] = {}
+    runners: dict[str, int] = {}
+    agents: dict[str, int] = {}
     for member in members:
-        by_host.setdefault(host_of(member), []).append(member)
-    sentences = {}
-    for host, agents in by_host.items():
-        facts = agents[0].request.host
-        runners = sum(agent.runners for agent in agents)
-        if facts.usable_cores and runners > facts.usable_cores:
-            sentences[host] = (
-                f"host {facts.hostname or host} runs {runners} runners in {len(agents)} worker(s) on "
-                f"{facts.usable_cores} core(s): start one locust-worker a machine, without --processes"
-            )
-    return sentences
+        runners[member.host] = runners.get(member.host, 0) + member.runners
+        agents[member.host] = agents.get(member.host, 0) + 1
+    firsts = {member.host: member for member in reversed(members)}
+    return {
+        host: _sentence(firsts[host], runners=count, agents=agents[host])
+        for host, count in runners.items()
+        if 0 < firsts[host].usable_cores < count
+    }
 
 
-def host_of(member: Member) -> str:
-    """Returns what tells a member's machine from others."""
-    return member.request.host.host_id or member.name
+def _sentence(first: Member, *, runners: int, agents: int) -> str:
+    return (
+        f"host {first.request.host.hostname or first.host} runs {runners} runners in {agents} worker(s) on "
+        f"{first.usable_cores} core(s): start one locust-worker a machine, without --processes"
+    )
 
 
 class OversubscriptionWatch:
@@ -43,8 +43,7 @@ class OversubscriptionWatch:
         sentences = oversubscribed_hosts(live)
         for sentence in self.new_sentences(sentences):
             logger.warning("%s", sentence)
-        host = host_of(member)
-        return [sentences[host]] if host in sentences else []
+        return [sentences[member.host]] if member.host in sentences else []
 
     def new_sentences(self, sentences: dict[str, str]) -> list[str]:
         """Returns the sentences about hosts that were not named yet; `sentences` are all of now."""

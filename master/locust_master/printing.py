@@ -6,7 +6,9 @@ import asyncio
 import os
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from locust_master.cluster import Cluster
 from locust_master.outputs import console
@@ -15,6 +17,7 @@ from locust_master.outputs.report import make_report
 from locust_master.run import Run
 from locust_master.settings import MasterSettings
 from locust_master.summaries import users_by_class
+from locust_protocol.v1 import report_pb2
 
 PRINT_EVERY_S = 2.0
 """Seconds between two tables."""
@@ -35,20 +38,31 @@ async def print_progress_until(ended: asyncio.Event, settings: MasterSettings, c
 
 def _print_progress(run: Run, cluster: Cluster) -> None:
     report = make_report(run, now_ns=time.monotonic_ns())
+    now_s = time.monotonic()
+    silent_s = {
+        member.name: now_s - member.heard_s
+        for member in cluster.membership.live()
+        if member.state(now_s) == report_pb2.WORKER_STATE_MISSING
+    }
     line = console.progress_line(
         report,
         state=run.lifecycle.state.value,
         users=sum(users_by_class(cluster).values()),
         target_users=run.goal.users,
         workers=len(cluster.membership.live()),
+        waiting=console.waiting_for(silent_s),
     )
     table = console.statistics_table(report, width=_name_width(), current=True)
     _to_stderr("\n".join([line, *table, ""]))
 
 
-def print_summary(settings: MasterSettings, run: Run) -> None:
-    """Prints the final tables, and the final statistics as JSON where that was asked for."""
+def print_summary(settings: MasterSettings, run: Run, *, lacking: Sequence[str] = ()) -> None:
+    """Prints the final tables, and the final statistics as JSON where that was asked for.
+
+    `lacking` are sentences about what is missing in them, beside the losses of the run.
+    """
     report = make_report(run, now_ns=time.monotonic_ns())
+    report = replace(report, losses=(*report.losses, *lacking))
     _to_stderr("\n".join(console.summary(report, width=_name_width())))
     if settings.json:
         print(stats_json(report), flush=True)

@@ -6,12 +6,14 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from locust_master.generator_watch import GeneratorWatch
+from locust_master.handover import Handover
 from locust_master.ledger import Ledger
 from locust_master.lifecycle import Lifecycle
 from locust_master.losses import Loss, LossKind, LossTerms, is_beyond
 from locust_master.membership import Member
 from locust_master.merging.totals import RunTotals
 from locust_master.planning.goal import Goal, TimedGoal
+from locust_master.planning.moves import givers, held_placement, held_schedules
 from locust_master.planning.plan import (
     PlacementPlan,
     PlanBasis,
@@ -24,11 +26,16 @@ from locust_master.planning.plan import (
 )
 from locust_master.run_events import EventLog
 from locust_master.run_options import RunOptions
+from locust_protocol.schedule_messages import write_goal
 from locust_protocol.v1 import assignment_pb2, bundle_pb2, report_pb2, snapshot_pb2
 
 EMPTY_PLAN = PlacementPlan(start_us=0, by_worker={}, total_target=0)
 CHANGE_LEAD_US = 100_000
-"""Microseconds from a change of the goal to its first step: assignments arrive before that is due."""
+"""Microseconds from a change to its first step: assignments arrive, and are answered, before that is due."""
+
+HANDOVER_LATE_US = 150_000
+"""Microseconds after a plan's start in which its starts may still be given free as they are: those that are
+due by then come as late as those of a change that was long on its way."""
 
 BEFORE_START_US = -1
 """A moment before run time zero, when the first user is due: until then nobody runs, whatever is planned."""
@@ -66,8 +73,12 @@ class Run:
     later: tuple[TimedGoal, ...] = ()
     """Goals that follow the present one, in order of time."""
     plan: PlacementPlan = EMPTY_PLAN
-    on_planned: Callable[[PlanBasis], None] | None = None
-    """Told what each new plan follows from, before anybody follows the plan."""
+    handover: Handover = field(default_factory=Handover)
+    """Who has to hear of the plan before users may be started by it."""
+    on_planned: Callable[[PlanBasis, Callable[[], None]], None] | None = None
+    """Told what each new plan follows from, before anybody follows the plan; calls back when that is kept."""
+    basis: PlanBasis | None = None
+    """What the plan follows from."""
     stats_epoch: int = 1
     events: EventLog = field(default_factory=EventLog)
     losses: list[Loss] = field(default_factory=list)
@@ -91,31 +102,39 @@ class Run:
         at_us: int,
         goal: Goal | None = None,
         idle: Collection[str] = NOBODY,
+        is_held: bool = False,
     ) -> None:
         """Makes the plan from what is planned at `at_us` to the goal, over the members that are here.
 
         A new `goal` holds from `CHANGE_LEAD_US` later on, when every worker has heard of it; until then the
-        one before is pursued. `idle` are the keys of members that run nothing, whatever was planned: their
-        users come again one after the other, like all others.
+        one before is pursued. Other members begin as much later. `idle` are the keys of members that run
+        nothing, whatever was planned: their users come again one after the other, like all others. With
+        `is_held` nobody was told what the plan so far starts.
         """
+        is_held = is_held or self.handover.is_pending
         if at_us == 0:
             at_us = BEFORE_START_US
         before, later = self.goal, self.later
         if goal is not None:
             self.goal, later = goal, (TimedGoal(at_us + CHANGE_LEAD_US, goal), *later)
         here = {member.key for member in members if member.key not in idle}
-        planned = planned_placement(self.plan, at_us)
+        planned = (held_placement if is_held else planned_placement)(self.plan, at_us)
+        start_us = next_start_us(self.plan, at_us=at_us, spawn_rate=before.spawn_rate)
+        if goal is None and self.plan.legs:
+            start_us = max(start_us, at_us + CHANGE_LEAD_US)
         for member in members:
             self.totals.expect(member.key, member.name, at_ms=max(0, at_us) // 1_000)
-        self.follow(
-            PlanBasis(
-                start_us=next_start_us(self.plan, at_us=at_us, spawn_rate=before.spawn_rate),
-                current={worker: classes for worker, classes in planned.items() if worker in here},
-                goal=before,
-                workers=tuple(WorkerCapacity(member.key, member.usable_runners) for member in members),
-                later=later,
-            )
+        basis = PlanBasis(
+            start_us=start_us,
+            current={worker: classes for worker, classes in planned.items() if worker in here},
+            goal=before,
+            workers=tuple(WorkerCapacity(member.key, member.usable_runners) for member in members),
+            later=later,
         )
+        replaced, self.plan = self.plan, plan_of(basis)
+        giving = givers(replaced, self.plan, at_us=at_us, idle=idle, is_held=is_held)
+        self.handover.begin(giving, at_us=at_us)
+        self._keep(basis)
 
     def advance(self, at_us: int) -> bool:
         """Makes a later goal the present one when its time has come; True when it did. The plan knows it."""
@@ -124,11 +143,11 @@ class Run:
             self.goal, self.later = self.later[0].goal, self.later[1:]
         return is_due
 
-    def follow(self, basis: PlanBasis) -> None:
-        """Makes the plan that follows from `basis`."""
+    def _keep(self, basis: PlanBasis) -> None:
+        self.basis = replace(basis, is_held=self.handover.is_pending)
         if self.on_planned is not None:
-            self.on_planned(basis)
-        self.plan = plan_of(basis)
+            self.handover.note_planned()
+            self.on_planned(self.basis, self.handover.note_kept)
 
     def count(
         self,
@@ -183,12 +202,7 @@ class Run:
             return False
         if self.goal.users and not waited:
             return False
-        for member in waited:
-            placed = sum(count.running + count.ended for count in member.status.users)
-            wanted = sum(planned.get(member.key, {}).values())
-            if placed < wanted:
-                return False
-        return True
+        return all(member.placed_users >= sum(planned[member.key].values()) for member in waited)
 
     @property
     def is_degraded(self) -> bool:
@@ -228,26 +242,20 @@ class Run:
         elif kind == snapshot_pb2.RUN_EVENT_KIND_FENCED:
             self.losses.append(Loss(worker, at_ms, 0, LossKind.FENCED))
 
+    def go_on(self, members: Sequence[Member], *, at_us: int) -> None:
+        """All who lose users by the plan have heard of it: what it starts is no longer held back."""
+        self.handover.end()
+        if at_us > self.plan.start_us + HANDOVER_LATE_US:
+            # Users are due that nobody was told to start: they come at the spawn rate, not at once.
+            self.replan(members, at_us=at_us, is_held=True)
+        elif self.basis is not None:
+            self._keep(self.basis)
+
     def goals_of(self, member: Member) -> list[assignment_pb2.ClassGoal]:
-        """Returns the member's share of the plan as a message."""
-        return [
-            assignment_pb2.ClassGoal(
-                user_class=schedule.user_class,
-                users=assignment_pb2.UserSchedule(
-                    base_users=schedule.base_users,
-                    spans=[
-                        assignment_pb2.Span(
-                            first_due_us=span.first_due_us,
-                            interval_us=span.interval_us,
-                            count=span.count,
-                            change=span.change,
-                        )
-                        for span in schedule.spans
-                    ],
-                ),
-            )
-            for schedule in self.plan.by_worker.get(member.key, ())
-        ]
+        """Returns the member's share of the plan as a message; without what is held back for now."""
+        schedules = self.plan.by_worker.get(member.key, ())
+        shown = held_schedules(schedules) if self.handover.is_pending else schedules
+        return [write_goal(schedule) for schedule in shown]
 
 
 def edited_goal(goal: Goal, *, users: int | None, spawn_rate: float | None) -> Goal:

@@ -7,11 +7,15 @@ meanwhile silent workers must still be given up.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
 
 from locust_master.cluster import Cluster, Happening
+from locust_master.nobody_left import NobodyLeft
 from locust_master.run import Run
+
+logger = logging.getLogger(__name__)
 
 TICK_S = 0.1
 """Seconds between two looks at the clock."""
@@ -25,6 +29,7 @@ class RunClock:
         self._act = act
         self._pending: dict[Happening, Run] = {}
         self._has_pending = asyncio.Event()
+        self._nobody_left = NobodyLeft()
 
     async def run(self) -> None:
         """Goes on until it is cancelled."""
@@ -39,6 +44,9 @@ class RunClock:
 
     def look(self, now_ns: int) -> None:
         """Looks once. A run that is drained ends here: its end must not wait for anything."""
+        notice = self._nobody_left.look(self._cluster.run, self._cluster.membership.live())
+        if notice is not None:
+            logger.log(notice.level, "%s", notice.text)
         for happening in self._cluster.tick(now_ns):
             assert self._cluster.run is not None, "only a run makes something happen"
             if happening is Happening.DRAINED:

@@ -175,10 +175,17 @@ def _check_profile(options: RunOptions) -> None:
 def _check_stages(stages: tuple[Stage, ...]) -> None:
     if len(stages) > MAX_STAGES:
         raise UsageError(f"{len(stages)} stages are over {MAX_STAGES}", remedy="write a load shape")
-    for stage in stages:
-        check_users(stage.users)
+    for number, stage in enumerate(stages, start=1):
+        if not 0 <= stage.users <= MAX_USERS:
+            raise UsageError(
+                f"stage {number} of {len(stages)} has {stage.users} users, not between 0 and {MAX_USERS}",
+                remedy="give a number in between, such as 60s:100",
+            )
         if not 0 <= stage.duration_s <= MAX_RUN_TIME_S:
-            raise UsageError(f"a stage of {stage.duration_s} s cannot be", remedy="give a time like 5m")
+            raise UsageError(
+                f"stage {number} of {len(stages)} takes {stage.duration_s:g} s, which cannot be",
+                remedy="give a time like 5m",
+            )
     if not sum(stage.duration_s for stage in stages):
         raise UsageError("the stages take no time", remedy="give at least one a time, such as 60s:100")
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from locust_master.lifecycle import RunState
 from locust_master.losses import LossKind, WorkerLossPolicy
 from locust_master.run import Run
-from locust_protocol.v1 import snapshot_pb2
+from locust_protocol.v1 import report_pb2, snapshot_pb2
 
 STATES = {
     RunState.READY: snapshot_pb2.RUN_STATE_READY,
@@ -14,6 +16,18 @@ STATES = {
     RunState.STOPPING: snapshot_pb2.RUN_STATE_STOPPING,
     RunState.STOPPED: snapshot_pb2.RUN_STATE_STOPPED,
 }
+
+_OF_WORKERS: dict[int, snapshot_pb2.RunEventKind.ValueType] = {
+    report_pb2.WORKER_EVENT_KIND_FENCED: snapshot_pb2.RUN_EVENT_KIND_FENCED,
+    report_pb2.WORKER_EVENT_KIND_RUNNER_RESTARTED: snapshot_pb2.RUN_EVENT_KIND_UNSPECIFIED,
+    report_pb2.WORKER_EVENT_KIND_RUNNER_RECOVERED: snapshot_pb2.RUN_EVENT_KIND_UNSPECIFIED,
+    report_pb2.WORKER_EVENT_KIND_QUIT_REQUESTED: snapshot_pb2.RUN_EVENT_KIND_UNSPECIFIED,
+    report_pb2.WORKER_EVENT_KIND_NAMES_LIMITED: snapshot_pb2.RUN_EVENT_KIND_UNSPECIFIED,
+}
+"""What became of a trouble is information, and what has a sentence of its own; all else is trouble."""
+
+MAX_TROUBLES_SAID = 10
+"""Troubles of runners that have a sentence of their own in the summary."""
 
 MAX_LOSSES_SAID = 10
 """Losses that have a warning of their own; further ones are counted in one sentence."""
@@ -41,6 +55,29 @@ def recorded_summary(run: Run, *, now_ns: int) -> snapshot_pb2.RunSummary:
         last_actor=run.last_actor,
         stats_epoch=run.stats_epoch,
     )
+
+
+def run_event_kind(kind: report_pb2.WorkerEventKind.ValueType) -> snapshot_pb2.RunEventKind.ValueType:
+    """Returns what kind of event of the run an event of a worker is."""
+    return _OF_WORKERS.get(kind, snapshot_pb2.RUN_EVENT_KIND_RUNNER)
+
+
+def trouble_sentences(run: Run) -> list[str]:
+    """Says which runners were blocked or died; what came often is said once, with how often."""
+    first_ms: dict[str, int] = {}
+    times: Counter[str] = Counter()
+    for event in run.events.events:
+        if event.kind == snapshot_pb2.RUN_EVENT_KIND_RUNNER:
+            first_ms.setdefault(event.text, event.at_ms)
+            times[event.text] += 1
+    said = [
+        f"{text} at {at_ms / 1000:.0f} s" if times[text] == 1 else f"{text}, {times[text]} times"
+        for text, at_ms in first_ms.items()
+    ]
+    more = len(said) - MAX_TROUBLES_SAID
+    if more <= 0:
+        return said
+    return [*said[:MAX_TROUBLES_SAID], f"{more} further kinds of trouble, which the run's events have"]
 
 
 def loss_sentences(run: Run) -> list[str]:

@@ -6,12 +6,11 @@ import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from locust_master.port_holder import holder_of
+from locust_master.listening import bind_address, cannot_listen
 from locust_master.services.control import ControlService
 from locust_master.services.interceptors import RoleInterceptor
 from locust_master.services.master import MasterService
-from locust_protocol.channels import join_address, server_options
-from locust_protocol.process.errors import UsageError
+from locust_protocol.channels import server_options
 from locust_protocol.v1 import (
     control_service_pb2,
     control_service_pb2_grpc,
@@ -21,14 +20,6 @@ from locust_protocol.v1 import (
 
 STOP_GRACE_S = 1.0
 """Seconds for calls under way at the end; streams were told to end before."""
-
-
-_UNKNOWN_REASON = "the port is in use or the address is not of this machine"
-
-
-def bind_address(host: str, port: int) -> str:
-    """Returns the address to listen on; "*" and "" are all interfaces, IPv4 and, where there is, IPv6."""
-    return join_address("0.0.0.0" if host in ("*", "") else host, port)
 
 
 class MasterServer:
@@ -61,13 +52,7 @@ class MasterServer:
 
 
 def _bind(server: grpc.aio.Server, host: str, port: int) -> int:
-    address = bind_address(host, port)
     try:
-        return server.add_insecure_port(address)
+        return server.add_insecure_port(bind_address(host, port))
     except RuntimeError as error:
-        holder = holder_of(port)
-        reason = f"the port is in use by {holder}" if holder else _UNKNOWN_REASON
-        raise UsageError(
-            f"cannot listen on {address}: {reason}",
-            remedy="end what uses it, or choose another with --bind-port",
-        ) from error
+        raise cannot_listen(host, port) from error

@@ -144,7 +144,16 @@ def _load_shape(given: str | None) -> str | None:
 
 def _step_load(values: argparse.Namespace) -> StepLoad | None:
     if not values.step_load:
+        idle = [
+            name
+            for name, value in (("--step-users", values.step_users), ("--step-time", values.step_time))
+            if value is not None
+        ]
+        if idle:
+            raise UsageError(f"{' and '.join(idle)} without --step-load", remedy="add --step-load")
         return None
+    if values.stages:
+        raise UsageError("--stages and --step-load exclude each other", remedy="give one of them")
     if values.num_users is None:
         raise UsageError("--step-load needs to know how far it climbs", remedy="add --users, such as 100")
     if values.step_users is None or values.step_time is None:

@@ -15,10 +15,11 @@ from locust_master.cluster import Cluster
 from locust_master.conductor import Conductor, ShapeGoal
 from locust_master.log_hub import LogHub
 from locust_master.membership import Member
-from locust_master.view import host_snapshot
+from locust_master.run_summary import run_event_kind
+from locust_master.view import host_snapshot, wait_prepared
 from locust_protocol.process.errors import OperatorError
 from locust_protocol.runner.v1 import link_pb2
-from locust_protocol.v1 import report_pb2, snapshot_pb2, value_pb2
+from locust_protocol.v1 import report_pb2, value_pb2
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +64,10 @@ class Sink:
 
     def take_extras(self, member: Member, report: report_pb2.Report) -> None:
         """Hands on logs, messages, user data and events of a worker."""
-        for record in report.logs:
+        for said in report.logs:
+            # A copy: the hub keeps it for long, and a part of a report holds all of it in memory.
+            record = report_pb2.LogRecord()
+            record.CopyFrom(said)
             record.worker = member.name
             self._logs.add(record)
         for event in report.events:
@@ -87,11 +91,7 @@ class Sink:
         logger.warning("%s", text)
         run = self._cluster.run if self._cluster is not None else None
         if run is not None and run.stopped_us is None:
-            kind = (
-                snapshot_pb2.RUN_EVENT_KIND_FENCED
-                if event.kind == report_pb2.WORKER_EVENT_KIND_FENCED
-                else snapshot_pb2.RUN_EVENT_KIND_RUNNER
-            )
+            kind = run_event_kind(event.kind)
             run.note_worker_event(
                 member.name, kind, text, maybe_lost_ms=event.maybe_lost_ms, at_ms=event.at_ms
             )
@@ -170,6 +170,8 @@ class Sink:
     async def run_host_snapshots(self, interval_s: float) -> None:
         """Hands the merged numbers to the script host for as long as the master lives."""
         while True:
+            assert self._cluster is not None
+            await wait_prepared(self._cluster)
             self.tell_host_snapshot()
             await asyncio.sleep(interval_s)
 

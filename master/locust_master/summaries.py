@@ -5,31 +5,32 @@ Plain functions of the state at one moment; `now_ns` is the master's monotonic c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from locust_master.cluster import Cluster
 from locust_master.conductor import Conductor
 from locust_master.lifecycle import RunState
-from locust_master.membership import Member
 from locust_master.oversubscription import oversubscribed_hosts
-from locust_master.run import Run
 from locust_master.run_summary import loss_sentences, names_limited_sentence, recorded_summary
 from locust_protocol.v1 import report_pb2, snapshot_pb2
 
 INSECURE = "traffic is neither encrypted nor authenticated: use it in a network that you trust"
 
 
-def complete_until_ms(cluster: Cluster, run: Run, *, now_ns: int) -> int:
-    """Run time up to which every live worker that is heard has reported."""
-    heard = [
+def complete_until_ms(cluster: Cluster, *, now_ns: int) -> int:
+    """Run time up to which every live worker that is heard has reported; 0 without a run."""
+    if cluster.run is None:
+        return 0
+    now_s = now_ns / 1e9
+    heard = {
         member.key
         for member in cluster.membership.live()
-        if member.state(now_ns / 1e9) != report_pb2.WORKER_STATE_MISSING
-    ]
-    return run.totals.complete_until_ms(heard)
+        if member.state(now_s) != report_pb2.WORKER_STATE_MISSING
+    }
+    return cluster.run.totals.complete_until_ms(heard)
 
 
-def run_summary(cluster: Cluster, conductor: Conductor, *, now_ns: int) -> snapshot_pb2.RunSummary:
+def run_summary(
+    cluster: Cluster, conductor: Conductor, *, complete_until_ms: int, now_ns: int
+) -> snapshot_pb2.RunSummary:
     """Returns the facts about the present run."""
     run = cluster.run
     if run is None:
@@ -46,7 +47,7 @@ def run_summary(cluster: Cluster, conductor: Conductor, *, now_ns: int) -> snaps
         snapshot_pb2.ClassUsers(user_class=name, running=running.get(name, 0), planned=planned.get(name, 0))
         for name in {share.name: None for share in run.goal.classes} | planned | running
     )
-    summary.complete_until_ms = complete_until_ms(cluster, run, now_ns=now_ns)
+    summary.complete_until_ms = complete_until_ms
     summary.expected_workers = conductor.settings.expect_workers
     return summary
 
@@ -55,42 +56,9 @@ def users_by_class(cluster: Cluster) -> dict[str, int]:
     """Returns how many users of each class run on all live workers."""
     users: dict[str, int] = {}
     for member in cluster.membership.live():
-        for count in member.status.users:
-            users[count.user_class] = users.get(count.user_class, 0) + count.running
+        for name, running in member.users:
+            users[name] = users.get(name, 0) + running
     return users
-
-
-def worker_summaries(cluster: Cluster, *, now_ns: int) -> Iterator[snapshot_pb2.WorkerSummary]:
-    """Yields what is known of each worker."""
-    run = cluster.run
-    until_ms = 0 if run is None else complete_until_ms(cluster, run, now_ns=now_ns)
-    for member in cluster.membership.all():
-        summary = _worker_summary(member, now_ns=now_ns)
-        if run is not None:
-            summary.acknowledged_sequence = run.ledger.stored.get(member.uid, 0)
-            if member.is_live:
-                summary.requests_per_second = run.totals.worker_rate(member.key, until_ms)
-        yield summary
-
-
-def _worker_summary(member: Member, *, now_ns: int) -> snapshot_pb2.WorkerSummary:
-    summary = snapshot_pb2.WorkerSummary(
-        name=member.name,
-        worker_uid=member.uid,
-        state=member.state(now_ns / 1e9),
-        status=member.status,
-        silent_ms=max(0, int(now_ns / 1e6 - member.heard_s * 1e3)),
-        software_version=member.request.software_version,
-        address=member.address,
-        usable_cores=member.request.host.usable_cores,
-        hostname=member.request.host.hostname,
-    )
-    if not member.is_live:
-        # What it said last is over: its lease has ended its users.
-        del summary.status.users[:]
-        for runner in summary.status.runners:
-            runner.users = 0
-    return summary
 
 
 def warnings_now(cluster: Cluster, conductor: Conductor) -> list[snapshot_pb2.Warning]:
@@ -103,10 +71,10 @@ def warnings_now(cluster: Cluster, conductor: Conductor) -> list[snapshot_pb2.Wa
             text = f"the run store cannot be written: {conductor.writer.failed}"
             found.append((snapshot_pb2.WARNING_KIND_STORE, text))
     for member in live:
-        if member.status.refusal:
-            text = f"worker {member.name} refused its assignment: {member.status.refusal}"
+        if refusal := member.status.refusal:
+            text = f"worker {member.name} refused its assignment: {refusal}"
             found.append((snapshot_pb2.WARNING_KIND_REFUSED, text))
-    if run is not None and run.lifecycle.state is not RunState.STOPPED:
+    if run is not None and run.generator.is_strained and run.lifecycle.state is not RunState.STOPPED:
         sentences = run.generator.sentences(
             live_worker_keys={member.key for member in live}, median_us=run.median_us()
         )

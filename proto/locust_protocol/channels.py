@@ -70,8 +70,3 @@ def server_options() -> Options:
 def client_channel(target: str) -> grpc.aio.Channel:
     """Returns the one channel of a process to the master at `target` ("host:port")."""
     return grpc.aio.insecure_channel(target, options=client_options())
-
-
-def join_address(host: str, port: int) -> str:
-    """Returns "host:port", with an IPv6 address in brackets."""
-    return f"[{host}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"

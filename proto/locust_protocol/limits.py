@@ -107,6 +107,10 @@ REPORT_INTERVAL_S = 1.0
 RUNNER_FLUSH_INTERVAL_S = 0.25
 """Seconds between a runner's deltas to its agent: the most that the death of a runner loses."""
 
+RUNNER_COMPLETE_WITHIN_S = 0.4
+"""Seconds that a runner with users is behind in saying until when it has reported: what it may have lost when
+it dies is declared from there, and half a second is promised."""
+
 SLICE_WIDTH_MS = 1_000
 """Milliseconds of one slice of the run's series."""
 

@@ -8,14 +8,12 @@ process is one that was started here, or a child of one.
 from __future__ import annotations
 
 import threading
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from tests.support.chaos_proxy import ChaosProxy
 from tests.support.cluster import BIN, START_DEADLINE_S, Client
+from tests.support.command_block import CommandBlock
 from tests.support.ports import free_port
 from tests.support.processes import Command
 
@@ -38,8 +36,8 @@ class Seat:
         self.machine: Machine
 
 
-class FaultCluster:
-    """Everything ends with the block; when it fails, the exception carries what the commands wrote."""
+class FaultCluster(CommandBlock):
+    """A master, and workers in their seats."""
 
     def __init__(
         self,
@@ -52,6 +50,7 @@ class FaultCluster:
         seed: int,
         environment: dict[str, str],
     ) -> None:
+        super().__init__()
         self.port = free_port()
         self.client = Client(self.port)
         self.seats: list[Seat] = []
@@ -64,32 +63,18 @@ class FaultCluster:
         self._runners = runners
         self._seed = seed
         self._environment = {"LOCUST_CACHE_DIR": str(folder / "cache"), **environment}
-        self._stack = ExitStack()
 
-    def __enter__(self) -> Self:
-        try:
-            self._stack.callback(self.client.close)
-            self.start_master()
-            for number in range(self._workers):
-                proxy = ChaosProxy("127.0.0.1", self.port, seed=self._seed * 1_000 + number)
-                self.seats.append(Seat(number, self._stack.enter_context(proxy)))
-                self.start_worker(self.seats[-1])
-            self.client.wait_workers(self._workers)
-        except BaseException as error:
-            self._add_notes(error)
-            self._stack.close()
-            raise
-        return self
+    def _start(self) -> None:
+        self._stack.callback(self.client.close)
+        self.start_master()
+        for number in range(self._workers):
+            proxy = ChaosProxy("127.0.0.1", self.port, seed=self._seed * 1_000 + number)
+            self.seats.append(Seat(number, self._stack.enter_context(proxy)))
+            self.start_worker(self.seats[-1])
+        self.client.wait_workers(self._workers)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if error is not None:
-            self._add_notes(error)
-        self._stack.close()
+    def _shown(self) -> list[Command]:
+        return [*self.masters[-2:], *(each.command for each in self.machines[-self._workers :])]
 
     @property
     def master(self) -> Command:
@@ -98,7 +83,7 @@ class FaultCluster:
 
     def start_master(self) -> None:
         """Starts a master as the one before, on the same port and run directory; returns when it listens."""
-        master = self._start(
+        master = self._command(
             "locust-master",
             *("-f", str(self._locustfile), "--bind-host", "127.0.0.1", "--bind-port", str(self.port)),
             *("--run-dir", str(self._folder / "runs"), "--host", self._host),
@@ -114,7 +99,7 @@ class FaultCluster:
     def start_worker(self, seat: Seat) -> Machine:
         """Puts a new worker into a seat."""
         name = f"w{len(self.machines)}"
-        command = self._start(
+        command = self._command(
             "locust-worker",
             *("--master-host", "127.0.0.1", "--master-port", str(seat.proxy.port)),
             *("--processes", str(self._runners), "--name", name),
@@ -129,10 +114,6 @@ class FaultCluster:
         parts += [(machine.name, machine.command) for machine in self.machines]
         return "\n".join(f"===== {title}\n{command.stderr()}" for title, command in parts)
 
-    def _start(self, name: str, *arguments: str) -> Command:
+    def _command(self, name: str, *arguments: str) -> Command:
         command = Command([str(BIN / name), *arguments], environment=self._environment, cwd=self._folder)
         return self._stack.enter_context(command)
-
-    def _add_notes(self, error: BaseException) -> None:
-        for command in (*self.masters[-2:], *(seat.machine.command for seat in self.seats)):
-            error.add_note(command.describe())

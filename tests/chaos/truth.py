@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-import urllib.request
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
-from tests.support.processes import Command
+from tests.support.target import TargetProcess
 
 PROGRAM = Path(__file__).with_name("truth_target.py")
-START_DEADLINE_S = 20.0
-FETCH_DEADLINE_S = 30.0
 
 
 class Arrival(NamedTuple):
@@ -49,6 +45,15 @@ class Truth:
     def counts(self) -> Counter[tuple[str, str]]:
         """Requests by path and runner."""
         return Counter((arrival.path, arrival.runner) for arrival in self.arrivals)
+
+    def users(self) -> set[str]:
+        """Everybody who made a request."""
+        return {arrival.user for arrival in self.arrivals}
+
+    def seconds_since(self, known: int) -> float:
+        """Seconds from the first request that was not among the first `known` ones to the last of all."""
+        new = self.arrivals[known:]
+        return new[-1].at_s - new[0].at_s if new else 0.0
 
     def last_of(self, runner: str, count: int) -> tuple[Arrival, ...]:
         """The last `count` requests of a runner."""
@@ -88,33 +93,12 @@ def smallest_rate(truth: Truth, spans: Iterable[tuple[float, float]], *, window_
     return min(rates, default=None)
 
 
-class TruthTarget:
-    """The target on a free port, for the length of a `with` block."""
+class TruthTarget(TargetProcess):
+    """The target that notes every arrival, on a free port."""
 
     def __init__(self) -> None:
-        self.command = Command([sys.executable, PROGRAM])
-        self.url = ""
-
-    def __enter__(self) -> Self:
-        self.command.start()
-        try:
-            line = self.command.wait_for_line(r"^listening on (http://\S+)$", deadline_s=START_DEADLINE_S)
-        except BaseException:
-            self.command.close()
-            raise
-        self.url = line[1]
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.command.__exit__(kind, error, traceback)
+        super().__init__([sys.executable, PROGRAM])
 
     def truth(self) -> Truth:
         """All that arrived so far."""
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(self.url + "/_truth", timeout=FETCH_DEADLINE_S) as response:
-            return Truth.of_notes(response.read())
+        return Truth.of_notes(self.fetch("/_truth"))

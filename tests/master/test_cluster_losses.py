@@ -9,7 +9,7 @@ import pytest
 from locust_master.losses import LossKind, LossTerms, WorkerLossPolicy
 from locust_master.membership import Member
 from locust_master.planning.plan import planned_users
-from locust_master.run import Run
+from locust_master.run import CHANGE_LEAD_US, Run
 from locust_master.run_summary import loss_sentences
 from locust_master.run_watch import NO_WORKER_LIMIT_S, Happening
 from locust_protocol.v1 import assignment_pb2
@@ -53,7 +53,9 @@ def test_users_of_a_fenced_worker_come_back_one_after_the_other() -> None:
     told = fleet.assignment(fleet.cluster.membership.by_uid(second.uid) or second)
     assert base_users(told) == 0
     assert goal_users(told) == 5
-    assert [planned_users(run_of(fleet).plan, 8_000_000 + ms * 1_000) for ms in (0, 199, 200, 400)] == [
+    begin_us = 8_000_000 + CHANGE_LEAD_US
+    assert [planned_users(run_of(fleet).plan, begin_us + ms * 1_000) for ms in (-1, 0, 199, 200, 400)] == [
+        5,
         6,
         7,
         8,
@@ -176,7 +178,7 @@ def test_many_that_come_back_at_once_are_one_change() -> None:
     fleet.seconds = 8.1
     fleet.cluster.tick(fleet.now_ns)
     assert fleet.cluster.generation == generation + 2
-    assert planned_users(run_of(fleet).plan, 8_100_000) == 2
+    assert planned_users(run_of(fleet).plan, 8_100_000 + CHANGE_LEAD_US) == 2
     assert planned_users(run_of(fleet).plan, 10_000_000) == 16
 
 

@@ -58,12 +58,14 @@ def report_until(fleet: Fleet, seconds: int, *members: Member) -> None:
 
 
 def test_worker_that_joins_mid_run_gets_a_share() -> None:
-    """The others give it away; nobody runs more than the goal in the end."""
+    """The others give it away, and say so, before it starts anybody."""
     fleet, (first,) = started(1, users=10)
     report_until(fleet, 5, first)
     second = fleet.join(registration(2))
     fleet.seconds = 6
     hear(fleet, first, second)
+    assert [goal_users(fleet.assignment(member)) for member in (first, second)] == [5, 0]
+    hear(fleet, first)
     assert [goal_users(fleet.assignment(member)) for member in (first, second)] == [5, 5]
     assert event_kinds(fleet) == [snapshot_pb2.RUN_EVENT_KIND_WORKER_JOINED]
 
@@ -78,6 +80,7 @@ def test_worker_that_joins_waits_for_its_share_until_the_others_were_heard() -> 
     told = fleet.assignment(third)
     assert (told.phase, goal_users(told)) == (assignment_pb2.PHASE_RUN, 0)
     hear(fleet, silent)
+    hear(fleet, first, silent)
     assert goal_users(fleet.assignment(third)) == 4
 
 
@@ -91,6 +94,7 @@ def test_worker_that_joins_waits_for_its_share_until_it_has_loaded_the_locustfil
     hear(fleet, first)
     assert goal_users(fleet.assignment(second)) == 0
     hear(fleet, second)
+    hear(fleet, first)
     assert goal_users(fleet.assignment(second)) == 6
 
 
@@ -104,6 +108,7 @@ def test_worker_that_joins_waits_for_its_share_while_another_is_silent() -> None
     fleet.seconds = 7.8
     hear(fleet, second)
     assert goal_users(fleet.assignment(second)) == 0
+    hear(fleet, first)
     hear(fleet, first)
     assert goal_users(fleet.assignment(second)) == 6
 
@@ -119,6 +124,7 @@ def test_worker_that_joins_waits_for_reports_that_came_after_the_master_stood_st
     assert goal_users(fleet.assignment(second)) == 0
     fleet.seconds = 7.5
     hear(fleet, first, second)
+    hear(fleet, first)
     assert goal_users(fleet.assignment(second)) == 6
 
 
@@ -134,12 +140,13 @@ def test_share_follows_the_runners_that_are_left() -> None:
     fleet, (first, second) = started(1, 2, users=12)
     fleet.tell(first, with_dead_runners(report(1), 1))
     fleet.commands(first)
-    fleet.seconds = 1
-    fleet.tell(first, with_dead_runners(report(2), 1))
-    assert [goal_users(fleet.assignment(member)) for member in (first, second)] == [4, 8]
-    fleet.tell(first, with_dead_runners(report(3), 0, 1))
     fleet.seconds = 2
+    fleet.tell(first, with_dead_runners(report(2), 1))
+    fleet.tell(first, with_dead_runners(report(3, generation=fleet.cluster.generation), 1))
+    assert [goal_users(fleet.assignment(member)) for member in (first, second)] == [4, 8]
     fleet.tell(first, with_dead_runners(report(4), 0, 1))
+    fleet.seconds = 4
+    fleet.tell(first, with_dead_runners(report(5), 0, 1))
     assert [goal_users(fleet.assignment(member)) for member in (first, second)] == [0, 12]
 
 

@@ -230,3 +230,51 @@ async def test_goal_of_a_shape_that_cannot_be_is_named_and_changes_nothing(
     with pytest.raises(UsageError):
         await master.conductor.follow_shape(goal)
     assert run.goal.users == 0
+
+
+async def test_run_is_stopped_while_a_reset_waits_for_a_disk_that_stalls(
+    master: Master, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reset must not be taken back by a master that dies now; and load must not go on for that."""
+    await started(master)
+    is_written = asyncio.Event()
+
+    async def wait_written(*_: object) -> None:
+        await is_written.wait()
+
+    monkeypatch.setattr(master.conductor.keeper, "wait_epoch_kept", wait_written)
+    async with asyncio.TaskGroup() as tasks:
+        reset = tasks.create_task(master.conductor.reset_statistics(actor="me"))
+        run = await master.conductor.stop(actor="me")
+        assert run.lifecycle.state is RunState.STOPPING
+        assert run.stats_epoch == 1
+        assert not reset.done()
+        is_written.set()
+    assert run.stats_epoch == 2
+
+
+async def test_change_is_answered_when_it_is_written_however_long_that_takes(
+    master: Master, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What was answered is never taken back; users end all the same, and a line says what is waited for."""
+    await started(master)
+    is_written = asyncio.Event()
+
+    async def wait_written(*_: object) -> None:
+        await is_written.wait()
+
+    assert master.conductor.writer is not None
+    monkeypatch.setattr(master.conductor.writer, "wait_facts", wait_written)
+    monkeypatch.setattr("locust_master.resuming.keeper.STORE_PATIENCE_S", 0.01)
+    async with asyncio.TaskGroup() as tasks:
+        edit = tasks.create_task(master.conductor.edit(users=2, spawn_rate=None, actor="me"))
+        stop = tasks.create_task(master.conductor.stop(actor="me"))
+        await wait_state(master, RunState.STOPPING)
+        await wait_until_async(
+            lambda: caplog.text.count("the run store is slow") >= 3,
+            deadline_s=10,
+            describe=lambda: caplog.text,
+        )
+        assert not edit.done()
+        assert not stop.done()
+        is_written.set()

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -150,9 +151,9 @@ def test_thread_that_logs_after_the_loop_ended_is_not_disturbed() -> None:
         return LogHub()
 
     hub = asyncio.run(make())
-    thread = threading.Thread(target=hub.emit, args=(made("late"),))
-    thread.start()
-    thread.join()
+    with ThreadPoolExecutor(1) as pool:
+        failed = pool.submit(hub.emit, made("late")).exception(timeout=5)
+    assert failed is None
 
 
 @pytest.mark.parametrize(

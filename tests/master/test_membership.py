@@ -214,3 +214,23 @@ def test_oversubscribed_host_is_named_once_while_it_lasts() -> None:
     assert watch.new_sentences({"a": "6 on 2", "b": "3 on 2"}) == ["3 on 2"]
     assert watch.new_sentences({}) == []
     assert watch.new_sentences({"a": "4 on 2"}) == ["4 on 2"]
+
+
+def test_member_has_reported_until_its_slowest_runner_has() -> None:
+    """A runner that stood still holds what it had, and takes that along when its machine dies."""
+    _, (member,) = cluster_of(1)
+    for at_s, lag_us in ((1.0, 0), (2.0, 1_500_000)):
+        status = report_pb2.WorkerStatus(runners=[report_pb2.RunnerStatus(lag_max_us=lag_us)])
+        member.note_report(report_pb2.Report(sequence=1, status=status), at_s, interval_s=1.0)
+        assert member.reported_s == at_s - lag_us / 1e6
+
+
+def test_member_that_is_back_has_not_reported_by_what_it_sends_again() -> None:
+    """That was recorded before its session ended, however soon it came."""
+    membership, (member,) = cluster_of(1)
+    member.note_report(report_pb2.Report(sequence=1), 1.0, interval_s=1.0)
+    again = admit(membership, 1, now_s=1.5)
+    again.note_report(report_pb2.Report(sequence=2), 1.6, interval_s=1.0)
+    assert again.reported_s == 1.0
+    again.note_report(report_pb2.Report(sequence=3), 2.6, interval_s=1.0)
+    assert again.reported_s == 2.6

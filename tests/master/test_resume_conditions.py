@@ -66,7 +66,7 @@ def test_run_is_taken_up_when_all_conditions_hold() -> None:
         (replace(WANTED, resume_within_s=0), NOW, ObstacleKind.TOO_OLD, "--resume-within is 0"),
         (WANTED, later(56), ObstacleKind.TOO_OLD, "61 s ago"),
         (WANTED, replace(NOW, boot_id="x", wall_ms=0), ObstacleKind.TOO_OLD, "in the future"),
-        (replace(WANTED, bundle_digest=b"e"), NOW, ObstacleKind.OTHER_LOCUSTFILE, "locustfile"),
+        (replace(WANTED, bundle_digest=b"e"), NOW, ObstacleKind.OTHER_LOCUSTFILE, "a file beside it"),
         (
             replace(WANTED, options=replace(OPTIONS, users=11)),
             NOW,

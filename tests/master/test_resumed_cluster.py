@@ -81,10 +81,13 @@ def stored_run(*requests: master_service_pb2.RegisterRequest, state: RunState) -
 
 
 def resumed(
-    *requests: master_service_pb2.RegisterRequest, state: RunState = RunState.RUNNING
+    *requests: master_service_pb2.RegisterRequest,
+    state: RunState = RunState.RUNNING,
+    is_held: bool = False,
 ) -> tuple[Fleet, Run]:
     """A fleet at 25 s of a run that a master left at 20 s."""
     fleet, stored = Fleet(seconds=25), stored_run(*requests, state=state)
+    stored = replace(stored, plan=replace(stored.plan, is_held=is_held))
     run = restored_run(
         stored,
         totals=RunTotals(),
@@ -128,6 +131,22 @@ def test_worker_that_comes_back_takes_its_own_place() -> None:
     assert [each.name for each in assignment.settings.secret_arguments] == ["token"]
     assert fleet.sink.connected == ["first1"]
     assert event_kinds(fleet) == [snapshot_pb2.RUN_EVENT_KIND_STARTED]
+
+
+def test_users_that_were_to_move_do_so_when_all_have_heard_of_it_from_the_new_master() -> None:
+    """The one before had told nobody to start them, and may not have been heard by who has them."""
+    fleet, run = resumed(registration(1), registration(2), is_held=True)
+    members = []
+    for number in (1, 2):
+        fleet.register(coming_back(number))
+        member = fleet.cluster.membership.by_uid(uid_of(number))
+        assert member is not None
+        assert goal_users(fleet.assignment(member)) == 0
+        members.append(member)
+    for member in members:
+        assert run.handover.is_pending
+        fleet.tell(member, report(10, generation=fleet.cluster.generation))
+    assert [goal_users(fleet.assignment(member)) for member in members] == [4, 4]
 
 
 def test_worker_that_ended_its_users_meanwhile_gets_them_at_the_spawn_rate() -> None:

@@ -13,7 +13,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from locust_master.server import MasterServer, bind_address
+from locust_master.server import MasterServer
 from locust_master.services import interceptors
 from locust_protocol.process.errors import UsageError
 from locust_protocol.v1 import (
@@ -64,21 +64,6 @@ async def test_second_master_on_a_port_says_which(master: Master) -> None:
     port = master.server.port
     with pytest.raises(UsageError, match=rf"127\.0\.0\.1:{port}: the port is in use.*--bind-port"):
         MasterServer(host="127.0.0.1", port=port)
-
-
-@pytest.mark.parametrize(
-    ("host", "address"),
-    [
-        ("*", "0.0.0.0:1"),
-        ("", "0.0.0.0:1"),
-        ("10.0.0.5", "10.0.0.5:1"),
-        ("::1", "[::1]:1"),
-        ("[::1]", "[::1]:1"),
-    ],
-)
-def test_bind_address_takes_what_locust_s_users_give(host: str, address: str) -> None:
-    """A star is all interfaces."""
-    assert bind_address(host, 1) == address
 
 
 @pytest.mark.parametrize(

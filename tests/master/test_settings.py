@@ -164,6 +164,20 @@ def test_stages_and_steps_become_users_over_time() -> None:
     assert stepped.step_load == StepLoad(10, 60)
 
 
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--step-users", "10", "--step-time", "1m"), "--step-users and --step-time without --step-load"),
+        (("--step-time", "1m"), "--step-time without --step-load"),
+        (("--stages", "60s:1", "--step-load"), "--stages and --step-load exclude each other"),
+    ],
+)
+def test_steps_that_would_be_ignored_are_refused(flags: tuple[str, ...], said: str) -> None:
+    """A load that never climbs is found out an hour later."""
+    with pytest.raises(UsageError, match=said):
+        settings(*flags)
+
+
 def test_step_load_without_its_steps_names_the_flags_that_lack() -> None:
     """Half of it given means that the rest was forgotten."""
     with pytest.raises(UsageError, match="--step-users and --step-time"):

@@ -84,13 +84,13 @@ def test_output_comes_before_lost_load_whatever_else_is_true() -> None:
         (0, 1), (0, 1), (0, 1, 9), (False, True), (None, 0, 42)
     ):
         for output_failed in (False, True):
-            code = exit_code(
+            code = _exit_code(
                 failures=failures,
                 exceptions=exceptions,
-                exit_code_on_error=on_error,
+                on_error=on_error,
                 degraded=degraded,
                 output_failed=output_failed,
-                process_exit_code=set_by_locustfile,
+                set_by_locustfile=set_by_locustfile,
             )
             if output_failed:
                 assert code == ExitCode.OUTPUT

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from locust_master.losses import Loss
-from locust_master.view import ViewStream, host_snapshot, status_snapshot
+from locust_master.view import ViewStream, host_snapshot, status_snapshot, wait_prepared
+from locust_master.worker_rows import WorkerRows
 from locust_protocol.process.errors import UsageError
 from locust_protocol.v1 import control_service_pb2, report_pb2, snapshot_pb2
 from tests.master.agents import RUN_ID, Agent
@@ -254,3 +255,31 @@ def test_percentiles_that_are_none_are_refused(quantiles: list[float]) -> None:
     """The caller's mistake must not look like the master's."""
     with pytest.raises(UsageError):
         Watched(quantiles=quantiles)
+
+
+async def test_snapshot_that_was_prepared_says_the_same() -> None:
+    """It is prepared so that others have their turn between, and for nothing else."""
+    watched = Watched()
+    watched.start()
+    watched.fleet.seconds = 3.0
+    watched.agent.record(5_000, second=1)
+    watched.report()
+    await wait_prepared(watched.fleet.cluster)
+    prepared = host_snapshot(watched.fleet.cluster, watched.conductor, now_ns=watched.fleet.now_ns)
+    watched.fleet.cluster.worker_rows = WorkerRows()
+    assert prepared == host_snapshot(watched.fleet.cluster, watched.conductor, now_ns=watched.fleet.now_ns)
+    assert (prepared.total.requests, len(prepared.workers)) == (1, 1)
+
+
+def test_generator_is_strained_only_while_a_runner_is() -> None:
+    """Nobody looks through 2,000 runners for what none of them has."""
+    watched = Watched()
+    watched.start()
+    for second in range(5):
+        watched.fleet.seconds = second
+        watched.report(cpu_percent=99.0)
+    assert watched.run.generator.is_strained
+    assert snapshot_pb2.WARNING_KIND_GENERATOR_BOUND in kinds(watched.next())
+    watched.report(cpu_percent=10.0)
+    assert not watched.run.generator.is_strained
+    assert snapshot_pb2.WARNING_KIND_GENERATOR_BOUND not in kinds(watched.next())

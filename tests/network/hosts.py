@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from locust_protocol.v1 import report_pb2, snapshot_pb2
 from tests.network.witness import Witness
 from tests.support.cluster import BIN, START_DEADLINE_S, Client
+from tests.support.command_block import CommandBlock
 from tests.support.netns import Host, Network
 from tests.support.processes import Command
 from tests.support.wait import wait_until
@@ -23,7 +21,7 @@ PORT = 5557
 LIVE = (report_pb2.WORKER_STATE_READY, report_pb2.WORKER_STATE_SPAWNING, report_pb2.WORKER_STATE_RUNNING)
 
 
-class HostCluster:
+class HostCluster(CommandBlock):
     """A network with a host for each command; everything ends with the block."""
 
     def __init__(
@@ -34,32 +32,18 @@ class HostCluster:
         locustfile: Path = LOCUSTFILE,
         master_options: Sequence[str] = (),
     ) -> None:
+        super().__init__()
         self._folder = folder
         self._first_workers = workers
         self._locustfile = locustfile
         self._master_options = master_options
-        self._stack = ExitStack()
         self.network = Network()
         self.worker_hosts: list[Host] = []
         self.workers: list[Command] = []
+        self._masters: list[Command] = []
 
-    def __enter__(self) -> Self:
-        try:
-            self._start()
-        except BaseException as error:
-            if hasattr(self, "master"):
-                error.add_note(self.master.describe())
-            self._stack.close()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._stack.__exit__(kind, error, traceback)
+    def _shown(self) -> list[Command]:
+        return [*self._masters, *self.workers]
 
     def _start(self) -> None:
         self._stack.enter_context(self.network)
@@ -69,7 +53,7 @@ class HostCluster:
         self.witness.start()
         options = ("-f", self._locustfile, "--host", self.witness.url, "--run-dir", self._folder / "runs")
         self.master = self._command(self.master_host, "locust-master", *options, *self._master_options)
-        self._stack.enter_context(self.master)
+        self._masters.append(self._stack.enter_context(self.master))
         self.client = Client(PORT, host=self.master_host.address)
         self._stack.callback(self.client.close)
         self.master.wait_for_line(r"master listens on", deadline_s=START_DEADLINE_S)

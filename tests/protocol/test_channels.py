@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from locust_protocol.channels import client_options, join_address, server_options
+from locust_protocol.channels import client_options, server_options
 from locust_protocol.limits import LEASE_TTL_S, MAX_MESSAGE_BYTES, MAX_METADATA_BYTES
 
 
@@ -44,11 +44,3 @@ def test_client_comes_back_soon_and_by_itself_only() -> None:
     assert int(values["grpc.max_reconnect_backoff_ms"]) <= 3_000
     assert values["grpc.enable_http_proxy"] == 0
     assert values["grpc.enable_retries"] == 0
-
-
-@pytest.mark.parametrize(
-    ("host", "address"), [("10.0.0.1", "10.0.0.1:5"), ("::1", "[::1]:5"), ("[::1]", "[::1]:5")]
-)
-def test_address_has_brackets_around_ipv6(host: str, address: str) -> None:
-    """As in a URL."""
-    assert join_address(host, 5) == address

@@ -6,7 +6,7 @@ A law that is broken raises `LawBroken` with the diary of what was done, so that
 from __future__ import annotations
 
 from collections import Counter, deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from locust_master.losses import LossKind
@@ -26,19 +26,6 @@ REACTION_S = 0.5
 COUNT_EVERY = 10
 """Looks between two counts of samples."""
 
-HEARS_AGAIN_S = 3.0
-"""Seconds from the end of a hang until the worker has its newest assignment, if it must register for it."""
-
-UNHEARD_PLAN_S = (-0.3, 1.3)
-"""From when until when, seconds around the beginning of a silence, plans are made that the silent worker does
-not hear although the master has heard it just before: a report interval, and the way of what is sent."""
-
-IN_TOUCH_S = 0.15
-"""Seconds between two looks that are next to each other, and a little."""
-
-MAX_SILENCES = 20
-"""Beginnings of silences that are remembered; those of a lease are looked at."""
-
 STALL_S = 6.0
 """Seconds after a runner stood still for which its samples may be late: no watermark waits for it."""
 
@@ -56,23 +43,13 @@ class _PlanInForce:
     until_s: float = 0.0
 
 
-@dataclass
-class _Silences:
-    """When a worker fell silent, and until when it was."""
-
-    since_s: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_SILENCES))
-    until_s: float = -1e9
-
-
 class Laws:
     """Looks at a world."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._plans: deque[_PlanInForce] = deque()
-        self._silences: dict[bytes, _Silences] = {}
         self._stall_s: dict[bytes, float] = {}
-        self._stalled_s: dict[bytes, float] = {}
         self._trouble_s = -1e9
         self._looks = 0
         self.lost_samples = 0
@@ -100,13 +77,11 @@ class Laws:
     def _note_trouble(self) -> None:
         world = self._world
         now_s = world.loop.time()
-        is_away = is_trouble = world.master.process.state is not ProcessState.ALIVE
+        is_trouble = world.master.process.state is not ProcessState.ALIVE
         for worker in world.workers:
-            if worker.is_present and (is_away or not worker.is_in_touch):
-                self._note_silence(worker, now_s)
-                is_trouble = True
+            is_trouble = is_trouble or (worker.is_present and not worker.is_in_touch)
             if any(map(_is_frozen, worker.host.runners)):
-                self._note_stall(worker, now_s)
+                self._stall_s[worker.uid] = now_s
         if is_trouble:
             self._trouble_s = now_s
         run = world.master.run
@@ -123,20 +98,6 @@ class Laws:
     def calm_s(self) -> float:
         """Seconds since everybody last was out of touch with somebody."""
         return self._world.loop.time() - self._trouble_s
-
-    def _note_stall(self, worker: WorkerLife, now_s: float) -> None:
-        last_s = self._stall_s.get(worker.uid, -1e9)
-        if now_s - last_s > STALL_S:
-            self._stalled_s[worker.uid] = 0
-        elif now_s - last_s < REACTION_S:
-            self._stalled_s[worker.uid] += now_s - last_s
-        self._stall_s[worker.uid] = now_s
-
-    def _note_silence(self, worker: WorkerLife, now_s: float) -> None:
-        silences = self._silences.setdefault(worker.uid, _Silences())
-        if now_s - silences.until_s > IN_TOUCH_S:
-            silences.since_s.append(now_s)
-        silences.until_s = now_s
 
     def _users_are_not_more_than_planned(self) -> None:
         """Two workers never run the same share, over expiry, fencing and return."""
@@ -156,47 +117,14 @@ class Laws:
         since_s = world.loop.time() - window_s
         in_force = [each.plan for each in self._plans if each.until_s >= since_s]
         planned = max((self._most_users(plan, at_us, window_s) for plan in in_force), default=0)
-        allowed = planned + max(planned * 0.02, 1) + self._unheard()
+        allowed = planned + max(planned * 0.02, 1)
         if running > allowed:
             shares = {worker.name: worker.users for worker in world.workers if worker.users}
             self.fail(f"{running} users run, {planned} are planned: {shares}")
 
-    def _unheard(self) -> int:
-        """Users that run beyond the newest plan on workers that fell silent as they should have heard it.
-
-        The master moves users away only from workers that it has heard a moment ago; one that falls silent
-        just then runs them on until its lease is over.
-        """
-        world = self._world
-        run = world.master.run
-        if run is None:
-            return 0
-        planned = planned_placement(run.plan, (world.loop.now_ns - world.journal.start_ns) // 1_000)
-        beyond = 0
-        for worker in world.workers:
-            if self._has_not_heard_a_plan(worker):
-                beyond += max(0, worker.users - sum(planned.get(worker.uid.hex(), {}).values()))
-        return beyond
-
-    def _has_not_heard_a_plan(self, worker: WorkerLife) -> bool:
-        silences = self._silences.get(worker.uid)
-        if silences is None or self._world.loop.time() - silences.until_s > HEARS_AGAIN_S:
-            return False
-        before_s, after_s = UNHEARD_PLAN_S
-        return any(
-            since_s + before_s <= plan.since_s <= since_s + after_s
-            for since_s in silences.since_s
-            for plan in self._plans
-        )
-
     def _stood_still(self, worker: WorkerLife) -> bool:
-        """A runner under SIGSTOP cannot end its users; it does so when it goes on.
-
-        Unless its agent is stopped then: pings that wait for it say that the lease lasts.
-        """
-        stall_s = self._world.loop.time() - self._stall_s.get(worker.uid, -1e9)
-        is_stopped = worker.process.state is not ProcessState.ALIVE
-        return stall_s < (self._world.settings.lease_ttl_s + 2 if is_stopped else REACTION_S)
+        """A runner under SIGSTOP cannot end its users; it does so when it goes on."""
+        return self._world.loop.time() - self._stall_s.get(worker.uid, -1e9) < REACTION_S
 
     @staticmethod
     def _most_users(plan: PlacementPlan, at_us: int, window_s: float) -> int:
@@ -336,8 +264,6 @@ class Laws:
         if worker.was_cut_off:
             return  # a cut counts as the death of who does not come back; its runners go on for a lease
         missing_ms = (missing[-1].at_ns - missing[0].at_ns) // 1_000_000
-        # What a runner took that stood still comes later than its agent's reports say.
-        missing_ms -= round(self._stalled_s.get(worker.uid, 0.0) * 1e3)
         if missing_ms > max(loss.missing_ms for loss in declared):
             self.fail(f"{about} … {self._about(missing[-1].number)}; declared {declared}")
 

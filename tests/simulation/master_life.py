@@ -55,7 +55,7 @@ class MasterLife:
             lambda: Cluster(lease_ttl_s=lease_ttl_s, report_interval_s=1.0, sink=self.store)
         )
         self.keeper = RunKeeper(self.cluster)
-        self._lock = asyncio.Lock()
+        self._lock, self._resetting = asyncio.Lock(), asyncio.Lock()
         self._loop = loop
         self.store.cluster, self.store.keeper = self.cluster, self.keeper
         self.service = MasterService(self.cluster, None)  # type: ignore[arg-type]
@@ -134,14 +134,15 @@ class MasterLife:
                 self.cluster.drain(self.process.machine.clock_ns(), stop_timeout_ms=0)
 
     async def _reset(self) -> None:
-        async with self._lock:
+        async with self._resetting:
             run = self.run
             if run is None or not run.lifecycle.is_active:
                 return
             await self.keeper.wait_epoch_kept(run, run.stats_epoch + 1)
-            if not self.store.is_stalled and run.lifecycle.is_active:
-                self.cluster.reset_statistics()
-                self.keeper.look(self.process.machine.clock_ns() / 1e9)
+            async with self._lock:
+                if run.lifecycle.is_active:
+                    self.cluster.reset_statistics()
+                    self.keeper.look(self.process.machine.clock_ns() / 1e9)
 
     async def _act(self, happening: Happening, run: Run) -> None:
         if happening is Happening.DEADLINE:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
-from locust_protocol.limits import RUNNER_FLUSH_INTERVAL_S
+from locust_protocol.limits import RUNNER_COMPLETE_WITHIN_S, RUNNER_FLUSH_INTERVAL_S
 from locust_protocol.process.exit_codes import ExitCode
 from locust_protocol.runner.v1 import link_pb2
 from locust_protocol.schedule import Span, UserSchedule, next_due_us, wanted_users
@@ -178,8 +178,8 @@ class SimulatedRunner:
         elif kind == "report_accepted":
             self._window.accept(frame.report_accepted.run_id, frame.report_accepted.sequence)
         elif kind == "ping":
-            if frame.ping.HasField("lease_left_ms"):
-                self._lease.renew(frame.ping.lease_left_ms)
+            if frame.ping.HasField("lease_until_ns"):
+                self._lease.renew(frame.ping.lease_until_ns)
             self.send(link_pb2.FromRunner(pong=link_pb2.Pong(id=frame.ping.id)))
         elif kind == "quit":
             self._is_quitting = True
@@ -309,9 +309,16 @@ class SimulatedRunner:
             if (
                 (self.recorder.has_samples and not is_full)
                 or is_heartbeat_due
+                or self._is_word_due
                 or self.users != self._told_users
             ):
                 self._send_report(is_final=False)
+
+    @property
+    def _is_word_due(self) -> bool:
+        behind_s = (self.process.machine.clock_ns() - self._complete_ns) / SECOND_NS
+        is_late = behind_s + RUNNER_FLUSH_INTERVAL_S >= RUNNER_COMPLETE_WITHIN_S
+        return bool(self.users) and not self.recorder.has_samples and is_late
 
     def _send_report(self, *, is_final: bool) -> None:
         report = report_pb2.Report()

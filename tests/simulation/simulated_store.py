@@ -140,8 +140,10 @@ class LateStore:
         self._batch.events.append(event)
         self._ask()
 
-    def add_facts(self, facts: Facts) -> None:
+    def add_facts(self, facts: Facts, done: Callable[[], None] | None = None) -> None:
         self._batch.facts.append(facts)
+        if done is not None:
+            self._batch.done.append(done)
         self._ask()
 
     async def wait_facts(self, facts: Facts) -> None:

@@ -13,7 +13,8 @@ from time import gmtime, localtime, strftime
 from types import SimpleNamespace
 from unittest import mock
 
-from locust_runtime.run import lease, recorder
+from locust_protocol.process import lease_clock
+from locust_runtime.run import recorder
 from locust_worker import health, pool
 from tests.simulation.simulated_runner import SimulatedRunnerProcess
 from tests.simulation.virtual_loop import CURRENT, SECOND_NS
@@ -45,6 +46,9 @@ class SimulatedTime:
     def clock_gettime(self, clock: int) -> float:
         """Machines are never suspended, so all their clocks are one."""
         return self.monotonic()
+
+    def clock_gettime_ns(self, clock: int) -> int:
+        return self.monotonic_ns()
 
     def process_time(self) -> float:
         """No simulated process is ever busy."""
@@ -81,7 +85,7 @@ def installed() -> Iterator[None]:
     patches += [
         mock.patch.object(module, "psutil", psutil) for module in (health, pool) if hasattr(module, "psutil")
     ]
-    patches.append(mock.patch.object(lease, "time", virtual))
+    patches.append(mock.patch.object(lease_clock, "time", virtual))
     patches.append(mock.patch.object(pool, "RunnerProcess", SimulatedRunnerProcess))
     patches.append(mock.patch.object(recorder, "monotonic_ns", virtual.monotonic_ns))
     for patch in patches:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from locust_master.handover import Handover
 from locust_master.ledger import Ledger, Verdict
 from locust_master.merging.errors import MalformedReport
 from locust_protocol.limits import MAX_PENDING_SLICES
@@ -108,3 +109,90 @@ def test_law_of_shares_is_broken_when_the_master_does_not_wait_for_the_lease() -
 
     with quiet_loop() as loop, pytest.raises(LawBroken, match="is lost for the master and runs"):
         loop.run_until_complete(run(World(loop, 3, WorldSettings())))
+
+
+LOOK_S = 0.01
+"""Seconds between two looks at whether users are held back."""
+
+MAX_HELD_S = 0.25
+"""Seconds for which they may be: the way there and back, a commit of the store, a tick."""
+
+CUT_AFTER_S = [0.2 * step for step in range(1, 10)]
+"""Seconds from the start of a newcomer until a worker is cut off: some fall where its users move away."""
+
+
+def _move_users_while_one_is_cut_off() -> None:
+    async def run(world: World, cut_after_s: float) -> None:
+        first, _ = world.join(runners=1), world.join(runners=1)
+        await world.pass_time(1)
+        world.start(users=12, spawn_rate=10, weights=(1,), run_time_s=None)
+        await world.pass_time(3)
+        world.join(runners=1)
+        await world.pass_time(cut_after_s)
+        first.line.hang()
+        await world.pass_time(4)
+        first.line.heal()
+        await world.pass_time(4)
+        assert world.laws.users_follow_the_plan() == ""
+
+    for number, cut_after_s in enumerate(CUT_AFTER_S):
+        with quiet_loop() as loop:
+            loop.run_until_complete(run(World(loop, number, WorldSettings()), cut_after_s))
+
+
+def test_users_that_move_never_run_twice_whenever_their_worker_is_cut_off() -> None:
+    """It goes on with what it knows until its lease is over, and only it knows whether it has heard."""
+    _move_users_while_one_is_cut_off()
+
+
+def test_law_of_moves_is_broken_when_nobody_waits_for_who_gives_users_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The one that takes them would start them although the other one still runs them."""
+    monkeypatch.setattr(Handover, "begin", lambda *_, **__: None)
+    with pytest.raises(LawBroken, match="users run, 12 are planned"):
+        _move_users_while_one_is_cut_off()
+
+
+def test_users_come_back_only_when_those_that_were_ended_are_gone() -> None:
+    """With a long stop timeout they still run when the master is back, and must not run beside new ones."""
+
+    async def run(world: World) -> None:
+        worker = world.join(runners=2, drain_s=5.0)
+        await world.pass_time(1)
+        world.start(users=6, spawn_rate=6, weights=(1,), run_time_s=None)
+        await world.pass_time(3)
+        worker.line.hang()
+        assert await world.wait_until(lambda: worker.host.ending() == 6, timeout_s=10)
+        worker.line.heal()
+        until_s = world.loop.time() + 12
+        while world.loop.time() < until_s:
+            await world.pass_time(0.1)
+            assert worker.users <= 6
+        assert world.laws.users_follow_the_plan() == ""
+
+    with quiet_loop() as loop:
+        loop.run_until_complete(run(World(loop, 1, WorldSettings())))
+
+
+def test_users_that_move_are_held_back_for_a_moment_when_everybody_is_in_touch() -> None:
+    """Who gives users away says so at once, not with its next report: a join must not hold a ramp up."""
+    pending_s = 0.0
+
+    async def run(world: World) -> None:
+        nonlocal pending_s
+        for _ in range(3):
+            world.join(runners=2)
+        await world.pass_time(1)
+        world.start(users=60, spawn_rate=10, weights=(1,), run_time_s=None)
+        await world.pass_time(2)
+        world.join(runners=2)
+        until_s = world.loop.time() + 4
+        while world.loop.time() < until_s:
+            await world.pass_time(LOOK_S)
+            assert world.master.run is not None
+            pending_s += LOOK_S * world.master.run.handover.is_pending
+
+    with quiet_loop() as loop:
+        loop.run_until_complete(run(World(loop, 1, WorldSettings())))
+    assert LOOK_S <= pending_s <= MAX_HELD_S

@@ -72,7 +72,7 @@ class WorkerLife:
     def kill(self) -> None:
         """SIGKILL of the agent: its runners die with it."""
         self.was_killed = True
-        self.was_cut_off = self.line.connection is None
+        self.was_cut_off = not session.has_session(self.agent._connection.state)
         self.process.kill()
 
     def _make_agent(self, request: master_service_pb2.RegisterRequest) -> Agent:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import grpc
 
 from locust_protocol.channels import client_options
 from locust_protocol.v1 import control_service_pb2 as control
 from locust_protocol.v1 import control_service_pb2_grpc, report_pb2, snapshot_pb2
+from tests.support.command_block import CommandBlock
 from tests.support.ports import free_port
 from tests.support.processes import Command
 from tests.support.wait import wait_until
@@ -115,7 +113,7 @@ class Client:
         )
 
 
-class Cluster:
+class Cluster(CommandBlock):
     """A master and its workers; everything ends with the block."""
 
     def __init__(
@@ -128,10 +126,10 @@ class Cluster:
         host: str | None = None,
         master_options: Sequence[str] = (),
     ) -> None:
+        super().__init__()
         self.port = free_port()
         self.folder = folder
         self.environment = {"LOCUST_CACHE_DIR": str(folder / "cache")}
-        self._stack = ExitStack()
         self._runners = runners
         self._first_workers = workers
         self.master = self._command(
@@ -144,27 +142,16 @@ class Cluster:
         self.workers: list[Command] = []
         self.client = Client(self.port)
 
-    def __enter__(self) -> Self:
-        try:
-            self._stack.callback(self.client.close)
-            self._stack.enter_context(self.master)
-            self.master.wait_for_line(r"master listens on", deadline_s=START_DEADLINE_S)
-            for _ in range(self._first_workers):
-                self.add_worker()
-            self.client.wait_workers(self._first_workers)
-        except BaseException as error:
-            error.add_note(self.master.describe())
-            self._stack.close()
-            raise
-        return self
+    def _start(self) -> None:
+        self._stack.callback(self.client.close)
+        self._stack.enter_context(self.master)
+        self.master.wait_for_line(r"master listens on", deadline_s=START_DEADLINE_S)
+        for _ in range(self._first_workers):
+            self.add_worker()
+        self.client.wait_workers(self._first_workers)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._stack.__exit__(kind, error, traceback)
+    def _shown(self) -> list[Command]:
+        return [self.master, *self.workers]
 
     def add_worker(self, *options: str) -> Command:
         """Starts one more worker."""

@@ -142,13 +142,7 @@ class Command:
 
     def stop(self, *, deadline_s: float = STOP_DEADLINE_S) -> int:
         """Ask it to end with SIGTERM, insist with SIGKILL after `deadline_s`; returns the exit code."""
-        process = self._started()
-        process.terminate()
-        try:
-            return process.wait(deadline_s)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            return process.wait()
+        return end_process(self._started(), deadline_s=deadline_s)
 
     def processes(self) -> list[int]:
         """Pids alive now that this command started, itself included, adopted orphans too."""
@@ -193,6 +187,16 @@ class Command:
 
     def _marked(self) -> list[psutil.Process]:
         return [process for process in psutil.process_iter() if _mark_of(process) == self._mark]
+
+
+def end_process(process: subprocess.Popen[bytes], *, deadline_s: float = STOP_DEADLINE_S) -> int:
+    """End a process of our own with SIGTERM, with SIGKILL after `deadline_s`; returns its exit code."""
+    process.terminate()
+    try:
+        return process.wait(deadline_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
 
 
 def children_of(pid: int, *, recursive: bool = False) -> list[int]:

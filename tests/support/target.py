@@ -1,10 +1,11 @@
-"""The demo target as a process, whose count of what it received is the truth in end-to-end tests."""
+"""A target as a process, whose count of what it received is the truth in end-to-end tests."""
 
 from __future__ import annotations
 
 import json
 import sys
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,16 +17,15 @@ DEMO_TARGET = Path(__file__).parents[2] / "examples" / "demo_target.py"
 START_DEADLINE_S = 20.0
 """Importing aiohttp takes half a second on an idle machine and several on a crowded one."""
 
+FETCH_DEADLINE_S = 30.0
+"""Notes of some minutes are megabytes, and the target shares its cores with what it counts."""
 
-class Target:
-    """A demo target on a free port of the loopback, without simulated latency unless asked for.
 
-    `with Target() as target:` gives `target.url` to send load at and `target.counts()` to compare with.
-    """
+class TargetProcess:
+    """A program that says on which URL it listens, and tells what it received."""
 
-    def __init__(self, *, instant: bool = True, options: tuple[str, ...] = ()) -> None:
-        mode = ("--instant",) if instant else ()
-        self.command = Command([sys.executable, DEMO_TARGET, "--port", "0", *mode, *options])
+    def __init__(self, argv: Sequence[str | Path]) -> None:
+        self.command = Command(argv)
         self.url = ""
 
     def __enter__(self) -> Self:
@@ -50,6 +50,26 @@ class Target:
     def port(self) -> int:
         return int(self.url.rpartition(":")[2])
 
+    def fetch(self, path: str, *, method: str = "GET") -> bytes:
+        """The body of the answer to a request that the target does not count."""
+        request = urllib.request.Request(self.url + path, method=method)
+        # An empty ProxyHandler: the proxies of the environment are not for the loopback.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=FETCH_DEADLINE_S) as response:
+            body: bytes = response.read()
+        return body
+
+
+class Target(TargetProcess):
+    """A demo target on a free port of the loopback, without simulated latency unless asked for.
+
+    `with Target() as target:` gives `target.url` to send load at and `target.counts()` to compare with.
+    """
+
+    def __init__(self, *, instant: bool = True, options: tuple[str, ...] = ()) -> None:
+        mode = ("--instant",) if instant else ()
+        super().__init__([sys.executable, DEMO_TARGET, "--port", "0", *mode, *options])
+
     def counts(self) -> dict[str, int]:
         """Requests received by "METHOD path", the path without its query."""
         counts = self._counts()
@@ -62,26 +82,18 @@ class Target:
 
     def users(self) -> dict[str, int]:
         """Requests received by their `X-User` header."""
-        users: dict[str, int] = json.loads(self._fetch("/_users"))
+        users: dict[str, int] = json.loads(self.fetch("/_users"))
         return users
 
     def arrivals(self) -> list[int]:
         """Requests received in each second since the first one."""
-        arrivals: list[int] = json.loads(self._fetch("/_arrivals"))
+        arrivals: list[int] = json.loads(self.fetch("/_arrivals"))
         return arrivals
 
     def reset(self) -> None:
         """Start counting from nothing."""
-        self._fetch("/_reset", method="POST")
+        self.fetch("/_reset", method="POST")
 
     def _counts(self) -> dict[str, int]:
-        counts: dict[str, int] = json.loads(self._fetch("/_counts"))
+        counts: dict[str, int] = json.loads(self.fetch("/_counts"))
         return counts
-
-    def _fetch(self, path: str, *, method: str = "GET") -> bytes:
-        request = urllib.request.Request(self.url + path, method=method)
-        # An empty ProxyHandler: the proxies of the environment are not for the loopback.
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=10) as response:
-            body: bytes = response.read()
-        return body

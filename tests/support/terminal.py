@@ -25,6 +25,7 @@ from typing import Self
 
 import pyte
 
+from tests.support.processes import end_process
 from tests.support.wait import wait_until
 
 COLUMNS, LINES = 80, 24
@@ -33,8 +34,8 @@ COLUMNS, LINES = 80, 24
 READ_BYTES = 65_536
 """One read: more than a full repaint in colour."""
 
-STOP_DEADLINE_S = 5.0
-"""Time between SIGTERM and SIGKILL, and for what was written last to be read."""
+READ_DEADLINE_S = 5.0
+"""Seconds for what was written last to be read."""
 
 ENTER, TAB, ESCAPE, BACKSPACE = "\r", "\t", "\x1b", "\x7f"
 ERASE_LEFT = "\x15"
@@ -112,15 +113,10 @@ class Terminal:
     ) -> None:
         if error is not None:
             error.add_note(self.describe())
-        process, reader = self._started(), self._reader
-        process.terminate()
-        try:
-            process.wait(STOP_DEADLINE_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        reader = self._reader
+        end_process(self._started())
         assert reader is not None
-        reader.join(STOP_DEADLINE_S)
+        reader.join(READ_DEADLINE_S)
         os.close(self._leader)
 
     @property

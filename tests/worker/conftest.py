@@ -26,6 +26,15 @@ async def master() -> AsyncIterator[FakeMaster]:
 
 
 @pytest.fixture
+async def short_leased() -> AsyncIterator[FakeMaster]:
+    """A master whose workers end their users after 2 s without it."""
+    fake = FakeMaster(lease_s=2.0)
+    await fake.start()
+    yield fake
+    await fake.stop()
+
+
+@pytest.fixture
 async def start_agent(tmp_path: Path) -> AsyncIterator[StartAgent]:
     """Starts `locust-worker` on a port; ends it, and everything that it started."""
     with ExitStack() as agents:

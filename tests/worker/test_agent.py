@@ -90,51 +90,43 @@ async def test_agent_sends_a_snapshot_to_a_master_that_knows_nothing(
 
 
 async def test_agent_ends_users_when_its_lease_is_over_and_runs_again_when_told(
-    target: Target, start_agent: StartAgent
+    short_leased: FakeMaster, target: Target, start_agent: StartAgent
 ) -> None:
     """No load without a master; and back to work when it answers again."""
-    master = FakeMaster(lease_s=2.0)
-    await master.start()
-    try:
-        agent = start_agent(master.port)
-        await prepare(master, target, agent)
-        await run_some(master, agent)
-        master.holds_back = True
-        await until(lambda: len(master.registered) == 2, "registered again", agent)
-        await until(lambda: bool(master.seen(report_pb2.WORKER_EVENT_KIND_FENCED)), "fenced", agent)
-        master.holds_back = False
-        await until(lambda: master.running == 4, "running again", agent)
-        await drain(master, agent)
-        assert_counts_agree(master, target)
-    finally:
-        await master.stop()
+    master = short_leased
+    agent = start_agent(master.port)
+    await prepare(master, target, agent)
+    await run_some(master, agent)
+    master.holds_back = True
+    await until(lambda: len(master.registered) == 2, "registered again", agent)
+    await until(lambda: bool(master.seen(report_pb2.WORKER_EVENT_KIND_FENCED)), "fenced", agent)
+    master.holds_back = False
+    await until(lambda: master.running == 4, "running again", agent)
+    await drain(master, agent)
+    assert_counts_agree(master, target)
 
 
 async def test_agent_that_was_fenced_before_it_was_admitted_says_so_at_once(
-    target: Target, start_agent: StartAgent
+    short_leased: FakeMaster, target: Target, start_agent: StartAgent
 ) -> None:
     """Else the master takes it for one that runs its share, and its users come back all at once. What the
     master says at each admission is said once."""
-    master = FakeMaster(lease_s=2.0)
+    master = short_leased
     master.notices = ["too many runners"]
-    await master.start()
-    try:
-        agent = start_agent(master.port)
-        await prepare(master, target, agent)
-        await run_some(master, agent)
-        master.may_answer.clear()
-        master.cut()
-        await until(lambda: len(master.registered) == 2, "asks", agent)
-        await until(lambda: "users were ended" in agent.stderr(), "fenced", agent)
-        master.may_answer.set()
-        await until(lambda: len(master.registered) == 3 and master.running == 4, "running again", agent)
-        phases = [request.progress.phase for request in master.registered[1:]]
-        assert phases == [assignment_pb2.PHASE_RUN, assignment_pb2.PHASE_DRAIN]
-        assert agent.stderr().count("too many runners") == 1
-        await drain(master, agent)
-        assert_counts_agree(master, target)
-    finally:
-        await master.stop()
+    agent = start_agent(master.port)
+    await prepare(master, target, agent)
+    await run_some(master, agent)
+    master.may_answer.clear()
+    master.cut()
+    await until(lambda: len(master.registered) == 2, "asks", agent)
+    await until(lambda: "users were ended" in agent.stderr(), "fenced", agent)
+    master.may_answer.set()
+    await until(lambda: len(master.registered) == 3 and master.running == 4, "running again", agent)
+    phases = [request.progress.phase for request in master.registered[1:]]
+    assert phases == [assignment_pb2.PHASE_RUN, assignment_pb2.PHASE_DRAIN]
+    assert agent.stderr().count("too many runners") == 1
+    await drain(master, agent)
+    assert_counts_agree(master, target)
 
 
 async def test_agent_restarts_a_runner_that_died(

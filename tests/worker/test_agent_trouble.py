@@ -30,8 +30,12 @@ async def wait_for_exit(agent: Command) -> None:
 
 
 def requests_left_in(folder: Path) -> int:
+    return int(json.loads(left_in(folder).read_text())["requests"])
+
+
+def left_in(folder: Path) -> Path:
     (path,) = folder.glob("locust-worker-*.json")
-    return int(json.loads(path.read_text())["requests"])
+    return path
 
 
 @pytest.mark.parametrize(
@@ -144,7 +148,7 @@ async def test_agent_gives_up_on_a_master_that_it_lost(
 async def test_agent_asked_to_end_while_its_master_is_away_leaves_its_samples_in_a_file(
     master: FakeMaster, target: Target, start_agent: StartAgent, tmp_path: Path
 ) -> None:
-    """They were real requests, whatever the exit code."""
+    """They were real requests: the exit code says that they are missing in the run, a line where they are."""
     agent = start_agent(master.port)
     await prepare(master, target, agent)
     await run_some(master, agent)
@@ -153,8 +157,10 @@ async def test_agent_asked_to_end_while_its_master_is_away_leaves_its_samples_in
     await until(lambda: target.total() >= already + 50, "requests without a master", agent)
     agent.send_signal(signal.SIGTERM)
     await wait_for_exit(agent)
-    assert_ended(agent, 0)
+    assert_ended(agent, 3)
     assert requests_left_in(tmp_path) >= 50
+    sentence = f"no master acknowledged its last reports: their samples are in {left_in(tmp_path)}"
+    assert sentence in agent.stderr()
 
 
 async def test_agent_told_to_stay_joins_the_next_master(start_agent: StartAgent, target: Target) -> None:

@@ -169,34 +169,29 @@ async def test_line_that_holds_the_interpreter_is_named_while_it_does(
 
 
 async def test_stopped_agents_users_end_with_its_lease_and_come_back_when_it_is_told(
-    target: Target, start_agent: StartAgent
+    short_leased: FakeMaster, target: Target, start_agent: StartAgent
 ) -> None:
     """The runners go on without it until then, and not a moment longer; nothing is lost."""
-    master = FakeMaster(lease_s=2.0)
-    await master.start()
-    try:
-        agent = start_agent(master.port)
-        await prepare(master, target, agent)
-        await run_some(master, agent)
-        agent.send_signal(signal.SIGSTOP)
-        stopped_s = time.monotonic()
-        counts = [target.total()]
+    master = short_leased
+    agent = start_agent(master.port)
+    await prepare(master, target, agent)
+    await run_some(master, agent)
+    agent.send_signal(signal.SIGSTOP)
+    stopped_s = time.monotonic()
+    counts = [target.total()]
 
-        def has_ended() -> bool:
-            if time.monotonic() - stopped_s < 0.5 * len(counts):
-                return False
-            counts.append(target.total())
-            return counts[-1] == counts[-2]
+    def has_ended() -> bool:
+        if time.monotonic() - stopped_s < 0.5 * len(counts):
+            return False
+        counts.append(target.total())
+        return counts[-1] == counts[-2]
 
-        await until(has_ended, "no more requests", agent)
-        assert 1.5 <= time.monotonic() - stopped_s <= 6.0
-        agent.send_signal(signal.SIGCONT)
-        suspended = report_pb2.WORKER_EVENT_KIND_SUSPENDED
-        await until(lambda: bool(master.seen(suspended)), "suspended", agent)
-        await until(lambda: len(master.registered) == 2 and master.running == 4, "running again", agent)
-        assert master.seen(report_pb2.WORKER_EVENT_KIND_FENCED)
-        await drain(master, agent)
-        assert_counts_agree(master, target)
-    finally:
-        agent.send_signal(signal.SIGCONT)
-        await master.stop()
+    await until(has_ended, "no more requests", agent)
+    assert 1.5 <= time.monotonic() - stopped_s <= 6.0
+    agent.send_signal(signal.SIGCONT)
+    suspended = report_pb2.WORKER_EVENT_KIND_SUSPENDED
+    await until(lambda: bool(master.seen(suspended)), "suspended", agent)
+    await until(lambda: len(master.registered) == 2 and master.running == 4, "running again", agent)
+    assert master.seen(report_pb2.WORKER_EVENT_KIND_FENCED)
+    await drain(master, agent)
+    assert_counts_agree(master, target)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from locust_worker.last_words import last_words, write_last_words
+from locust_worker.last_words import Left, last_words, write_last_words
 from tests.master.agents import Agent
 
 
@@ -19,7 +19,10 @@ def test_last_words_hold_exactly_what_was_not_acknowledged(tmp_path: Path) -> No
     agent.reports()
     agent.record(3_000, name="/a", second=2)
     agent.interrupt(name="/b", second=2)
-    path = write_last_words(agent.outbox, uid=agent.uid, name="w1", folder=tmp_path)
+    left = write_last_words(agent.outbox, uid=agent.uid, name="w1", folder=tmp_path)
+    path = left.path
+    assert path is not None
+    assert left.sentence == f"no master acknowledged its last reports: their samples are in {path}"
     assert path == tmp_path / f"locust-worker-{agent.uid.hex()}.json"
     found = json.loads(path.read_text())
     assert found["requests"] == 3
@@ -37,4 +40,4 @@ def test_nothing_is_written_when_all_was_acknowledged(tmp_path: Path) -> None:
     agent.record(5_000)
     agent.accept(agent.reports()[-1].sequence)
     assert last_words(agent.outbox) is None
-    assert write_last_words(None, uid=agent.uid, name="w1", folder=tmp_path) is None
+    assert write_last_words(None, uid=agent.uid, name="w1", folder=tmp_path) == Left()

@@ -202,6 +202,22 @@ def test_duty_keeps_a_runs_clock_until_it_is_clearly_off() -> None:
     assert duty.follow_clock(ClockEstimate(12_000_000, 0))
 
 
+def test_assignment_that_starts_nobody_is_told_from_others() -> None:
+    """Somebody may wait for the word that users were given up."""
+
+    def schedule(*changes: int) -> assignment_pb2.UserSchedule:
+        spans = [assignment_pb2.Span(first_due_us=9, count=1, change=change) for change in changes]
+        return assignment_pb2.UserSchedule(base_users=2, spans=spans)
+
+    duty = Duty()
+    for generation, (changes, starts_nobody) in enumerate([((), True), ((-1,), True), ((-1, 1), False)], 5):
+        goals = [assignment_pb2.ClassGoal(user_class="A", users=schedule(*changes))]
+        duty.accept(assignment(generation=generation, goals=goals), ClockEstimate())
+        assert duty.starts_nobody is starts_nobody
+    duty.accept(assignment(generation=9, phase=assignment_pb2.PHASE_DRAIN), ClockEstimate())
+    assert not duty.starts_nobody
+
+
 def test_duty_ignores_an_older_assignment_and_takes_the_same_one_again() -> None:
     """Told again after a lost session, it lifts the fence."""
     duty = Duty()

@@ -12,6 +12,7 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
+from locust_protocol.addresses import join_address
 from locust_protocol.process.command_line import parse_flags
 from locust_protocol.process.errors import UsageError
 from locust_protocol.process.exit_codes import ExitCode
@@ -42,17 +43,12 @@ def tui_main(argv: list[str]) -> int:
     """Runs the command and returns its exit code; raises OperatorError for what a person can put right."""
     values = parse_flags(tui_parser(), argv, env=os.environ).values
     configure_logging(values.loglevel, values.logfile, role=Role.TUI)
-    target = _address(values.master_host, values.master_port)
+    target = join_address(values.master_host, values.master_port)
     if values.once:
         return _print_once(target)
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise UsageError("locust-tui needs a terminal", remedy="use --once for one snapshot as text")
     return _show_screens(target)
-
-
-def _address(host: str, port: int) -> str:
-    """As `locust_protocol.channels.join_address`, which would import grpc before the first paint."""
-    return f"[{host}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"
 
 
 def _print_once(target: str) -> int:

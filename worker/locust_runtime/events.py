@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from gevent import GreenletExit
 
 from locust_runtime import log
+from locust_runtime.exception_log import log_exception
 from locust_runtime.exceptions import (
     InterruptTaskSet,
     RescheduleTask,
@@ -64,8 +65,8 @@ class EventHook:
                 handler(**kwargs)
             except _STEERING:
                 raise
-            except Exception:
-                logger.exception("a listener raised: %s", _name_of(handler))
+            except Exception as error:
+                log_exception(logger, error, "a listener raised: %s", _name_of(handler))
                 log.note_unhandled_exception()
 
     @contextmanager
@@ -127,8 +128,8 @@ class RequestHook(EventHook):
                     kwargs["response_length"],
                     kwargs.get("exception"),
                 )
-            except Exception:
-                logger.exception("a request event could not be recorded: %s", sorted(kwargs))
+            except Exception as error:
+                log_exception(logger, error, "a request event could not be recorded: %s", sorted(kwargs))
                 log.note_unhandled_exception()
         if self._handlers:
             super().fire(reverse=reverse, **kwargs)

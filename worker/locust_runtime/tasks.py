@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, TypeVar, final
 import gevent
 from gevent import GreenletExit
 
+from locust_runtime.exception_log import log_exception
 from locust_runtime.exceptions import (
     InterruptTaskSet,
     LocustError,
@@ -213,7 +214,7 @@ class TaskSet(metaclass=TaskSetMeta):
                 )
                 if not environment.catch_exceptions:
                     raise
-                logger.exception("%s", error)
+                log_exception(logger, error, "%s", error)
                 self._wait_after_error()
 
     def _run_one_task(self) -> None:
@@ -243,8 +244,8 @@ class TaskSet(metaclass=TaskSetMeta):
         except (StopUser, StopTest, GreenletExit):
             if not stopping:
                 raise
-        except Exception:
-            logger.exception("on_stop of %s raised", type(self).__name__)
+        except Exception as error:
+            log_exception(logger, error, "on_stop of %s raised", type(self).__name__)
 
     def execute_next_task(self) -> None:
         """Runs the first task of the queue."""

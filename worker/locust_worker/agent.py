@@ -94,6 +94,7 @@ class Agent:
             self._judge_time(self._looks.look())
             self._handle(event)
             self._look_after_users()
+            self._answer_at_once()
         return self._end
 
     async def say_goodbye(self, reason: str) -> None:
@@ -246,6 +247,14 @@ class Agent:
         if self._connection.state.phase is session.SessionPhase.LEAVING and is_ended:
             self._leave_when_delivered()
 
+    def _answer_at_once(self) -> None:
+        """Says that users were given up as soon as they were: somebody waits to start them elsewhere."""
+        generation = self._crew.duty.observed_generation
+        if generation != self._pace.seen_generation:
+            self._pace.seen_generation = generation
+            if self._pace.may_answer and self._crew.duty.starts_nobody:
+                self._report(is_interval_over=True)
+
     def _leave_when_delivered(self) -> None:
         outbox, now_s = self.reporting.outbox, time.monotonic()
         self._pace.drained_s = self._pace.drained_s or now_s
@@ -312,6 +321,7 @@ class _Pace:
         self.master_epoch = 0
         self.resume_token = b""
         self.drained_s = 0.0
+        self.seen_generation = 0
         self._interval_s = REPORT_INTERVAL_S
         self._next_s = 0.0
         self._said: set[str] = set()
@@ -319,6 +329,11 @@ class _Pace:
     def set_interval(self, interval_s: float) -> None:
         """Sets the seconds between two reports; 0 keeps what was."""
         self._interval_s = interval_s or self._interval_s
+
+    @property
+    def may_answer(self) -> bool:
+        """True unless the master has so many workers that it wants fewer reports."""
+        return self._interval_s <= REPORT_INTERVAL_S
 
     def say(self, notices: Iterable[str]) -> None:
         """Logs what the master says of this worker: a sentence once, however often it is admitted."""

@@ -116,10 +116,13 @@ async def _supervise(options: AgentOptions, tasks: asyncio.TaskGroup) -> None:
 async def _wait_end(agent: Agent, request: master_service_pb2.RegisterRequest) -> session.End:
     """Returns how the agent ended; however that is, what no master acknowledged is written down."""
     try:
-        return await agent.run()
+        end = await agent.run()
     finally:
         outbox = agent.reporting.outbox
-        write_last_words(outbox, uid=request.worker_uid, name=request.worker_name, folder=Path.cwd())
+        left = write_last_words(outbox, uid=request.worker_uid, name=request.worker_name, folder=Path.cwd())
+    if end.exit_code is ExitCode.OK and left.sentence:
+        return session.End(ExitCode.DEGRADED, left.sentence)
+    return end
 
 
 async def _make_identity(options: AgentOptions) -> Identity:

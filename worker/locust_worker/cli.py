@@ -8,7 +8,7 @@ import logging
 import os
 from collections.abc import Sequence
 
-from locust_protocol.channels import join_address
+from locust_protocol.addresses import join_address
 from locust_protocol.process.command_line import parse_flags
 from locust_protocol.process.errors import OperatorError, first_error
 from locust_protocol.process.flag_tables import worker_parser

@@ -261,7 +261,8 @@ class Crew:
             if not runner.is_loaded:
                 continue
             if runs and runner.drained_run_id == assignment.run_id:
-                self.pool.renew(runner.slot)
+                if not runner.owes_final_of:  # else users of it still finish what they do
+                    self.pool.renew(runner.slot)
                 continue
             share = self._deal[runner.slot] if runs else ()
             target = make_target(self.duty, share, assignment.settings)
@@ -306,7 +307,8 @@ class Crew:
         if report.final and report.run_id == runner.owes_final_of:
             runner.drained_run_id, runner.owes_final_of = report.run_id, b""
             runner.drain_until_s = None
-            if self.duty.may_be_taken_up_again and not runner.is_replaced:
+            is_wanted = self.duty.may_be_taken_up_again or self.duty.phase == assignment_pb2.PHASE_RUN
+            if is_wanted and not runner.is_replaced:
                 self.pool.renew(runner.slot)  # loaded by then, its users come back at their due times
         generation = self.duty.assignment.generation
         if report.status.refused_generation == generation != self.duty.refused_generation:

@@ -91,6 +91,13 @@ class Duty:
         return progress.run_id == self.assignment.run_id and progress.phase == run and self.phase != run
 
     @property
+    def starts_nobody(self) -> bool:
+        """True for an assignment of a run that only ends users: others may wait to start them elsewhere."""
+        return self.assignment.phase == assignment_pb2.PHASE_RUN and not any(
+            span.change > 0 for goal in self.assignment.goals for span in goal.users.spans
+        )
+
+    @property
     def may_be_taken_up_again(self) -> bool:
         """True when only the lease keeps users from running: the master may come back any moment."""
         is_wanted = self.assignment.phase == assignment_pb2.PHASE_RUN

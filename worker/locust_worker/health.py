@@ -7,16 +7,20 @@ import time
 
 import psutil
 
+from locust_protocol.limits import RUNNER_COMPLETE_WITHIN_S
 from locust_protocol.v1 import assignment_pb2, report_pb2
 from locust_worker.clock import ClockEstimate
 from locust_worker.crew import Crew
-from locust_worker.pool import Slot
+from locust_worker.pool import Runner, Slot
 from locust_worker.reporting import Reporting
 from locust_worker.shares import is_under_way
 from locust_worker.status import RUNNER_STATES, add_users, placed_users, worker_state
 
 LAG_INTERVAL_S = 0.05
 """Seconds between two looks at how late the agent's loop wakes."""
+
+SILENT_S = RUNNER_COMPLETE_WITHIN_S + 0.35
+"""Seconds after which a runner that has not said until when it has reported is late, not just on its way."""
 
 
 class Health:
@@ -92,9 +96,18 @@ class Health:
         status.lag_p50_us, status.lag_p99_us, status.lag_max_us = (
             said.lag_p50_us,
             said.lag_p99_us,
-            said.lag_max_us,
+            max(said.lag_max_us, _silent_us(runner)),
         )
         status.cpu_percent = runner.health.cpu_percent
         status.memory_bytes = runner.health.memory_bytes
         status.users = sum(count.running for count in runner.health.users.values())
         return status
+
+
+def _silent_us(runner: Runner) -> int:
+    """Microseconds of samples that a runner with users owes; 0 while it reports as often as it should.
+
+    What it has not reported goes with this machine, and the master declares that.
+    """
+    silent_us = (time.monotonic_ns() - runner.complete_ns) // 1_000
+    return silent_us if runner.owes_final_of and silent_us >= SILENT_S * 1e6 else 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,20 +26,28 @@ logger = logging.getLogger(__name__)
 SHARES = (0.5, 0.95, 0.99)
 
 
-def write_last_words(outbox: Outbox | None, *, uid: bytes, name: str, folder: Path) -> Path | None:
-    """Writes what was not acknowledged; returns the file, None when there is nothing or no place for it."""
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What was left behind: nothing; or samples, in a file if there was a place for it."""
+
+    sentence: str = ""
+    path: Path | None = None
+
+
+def write_last_words(outbox: Outbox | None, *, uid: bytes, name: str, folder: Path) -> Left:
+    """Writes what was not acknowledged; returns what that was, and where it is."""
     words = None if outbox is None else last_words(outbox)
     if words is None:
-        return None
+        return Left()
     path = folder / f"locust-worker-{uid.hex()}.json"
     head = {"worker": name, "worker_uid": uid.hex(), "written_at": datetime.now(UTC).isoformat()}
     try:
         path.write_text(json.dumps({**head, **words}, indent=2) + "\n")
     except OSError as error:
         logger.error("statistics that no master acknowledged cannot be written: %s", error)
-        return None
+        return Left("no master acknowledged its last reports, and their samples could not be written down")
     logger.warning("statistics that no master acknowledged are in %s requests=%d", path, words["requests"])
-    return path
+    return Left(f"no master acknowledged its last reports: their samples are in {path}", path)
 
 
 def last_words(outbox: Outbox) -> dict[str, Any] | None:

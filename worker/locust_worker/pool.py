@@ -19,6 +19,7 @@ from google.protobuf.message import DecodeError
 
 from locust_protocol.framing import FrameTooLarge
 from locust_protocol.limits import MAX_SERIES_NAMES, RUNNER_FLUSH_INTERVAL_S
+from locust_protocol.process.lease_clock import lease_clock_ns
 from locust_protocol.process.runner_process import RunnerProcess
 from locust_protocol.runner.v1 import link_pb2
 from locust_protocol.v1 import assignment_pb2
@@ -209,11 +210,11 @@ class RunnerPool:
             self.ping(now_s)
 
     def ping(self, now_s: float) -> None:
-        """Asks all for a sign of life, and tells them how long they may go on without another ping."""
+        """Asks all for a sign of life, and tells them until when they may go on without another ping."""
         self._pinged_s = now_s
         ping = link_pb2.Ping(id=int(now_s * 1000))
         if self.lease_until_s is not None:
-            ping.lease_left_ms = max(0, int((self.lease_until_s - now_s) * 1000))
+            ping.lease_until_ns = lease_clock_ns() + round((self.lease_until_s - now_s) * 1e9)
         for runner in self._living:
             runner.send(ping=ping)
 

@@ -15,10 +15,80 @@ nothing: news of a session that is over arrives late and is ignored.
 
 from __future__ import annotations
 
-import enum
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from locust_protocol.process.exit_codes import ExitCode
+from locust_worker.session_effects import (
+    CloseStreams,
+    Drain,
+    End,
+    Fence,
+    OpenStreams,
+    Register,
+    Say,
+    SessionEffect,
+)
+from locust_worker.session_events import (
+    Acknowledged,
+    Admitted,
+    AdmittedTooLate,
+    Drained,
+    LeaveAsked,
+    MasterLeft,
+    RefusedForGood,
+    SessionEvent,
+    Started,
+    StreamsEnded,
+    Superseded,
+    Suspended,
+    TimePassed,
+    Unreachable,
+)
+from locust_worker.session_state import (
+    SessionPhase,
+    SessionSettings,
+    SessionState,
+    has_session,
+    is_lease_over,
+    lease_until_s,
+    may_deliver,
+)
+
+__all__ = [
+    "LEASE_IS_OVER",
+    "MAX_BACKOFF_S",
+    "Acknowledged",
+    "Admitted",
+    "AdmittedTooLate",
+    "CloseStreams",
+    "Drain",
+    "Drained",
+    "End",
+    "Fence",
+    "LeaveAsked",
+    "MasterLeft",
+    "OpenStreams",
+    "RefusedForGood",
+    "Register",
+    "Say",
+    "SessionEffect",
+    "SessionEvent",
+    "SessionPhase",
+    "SessionSettings",
+    "SessionState",
+    "Started",
+    "Step",
+    "StreamsEnded",
+    "Superseded",
+    "Suspended",
+    "TimePassed",
+    "Unreachable",
+    "has_session",
+    "is_lease_over",
+    "lease_until_s",
+    "may_deliver",
+    "step",
+]
 
 FIRST_BACKOFF_S = 0.2
 """Seconds before the second attempt to register; doubled after each further one."""
@@ -35,207 +105,6 @@ LEASE_IS_OVER = "the master acknowledged no report in time"
 MAX_REJECTIONS = 3
 """Reports in a row that a master may call invalid; then sending them again is no use."""
 
-
-class SessionPhase(enum.Enum):
-    """Where the agent stands with its master."""
-
-    JOINING = "joining"
-    REGISTERED = "registered"
-    LOST = "lost"
-    LEAVING = "leaving"
-    ENDED = "ended"
-
-
-@dataclass(frozen=True, slots=True)
-class SessionSettings:
-    """What the operator chose."""
-
-    stay: bool = False
-    reconnect_timeout_s: float = 600.0
-
-
-@dataclass(frozen=True, slots=True)
-class SessionState:
-    """The session at one moment."""
-
-    settings: SessionSettings
-    phase: SessionPhase = SessionPhase.JOINING
-    session_id: int = 0
-    lease_ttl_s: float = 0.0
-    renewed_s: float = 0.0
-    """When the last acknowledged report, or the registration, was sent."""
-    resumed_s: float = 0.0
-    """When the machine went on after a suspension, on its monotonic clock, which has not counted that."""
-    unseen_s: float = 0.0
-    """How long that suspension was."""
-    is_fenced: bool = False
-    lost_s: float = 0.0
-    attempts: int = 0
-    said_s: float | None = None
-    rejections: int = 0
-    has_master_left: bool = False
-
-
-# ── events ───────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """The agent is ready to join."""
-
-
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """Register was answered; `sent_s` is when it had been sent."""
-
-    session_id: int
-    lease_ttl_s: float
-    sent_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class AdmittedTooLate:
-    """Register was answered when what it had said of this worker's users was true no more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unreachable:
-    """Register was not answered, or the master has no room now. `reason` is a sentence for people."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class RefusedForGood:
-    """The master will never admit this agent as it is."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class StreamsEnded:
-    """A stream of the session ended; `is_rejection` when the master calls a report invalid."""
-
-    session_id: int
-    reason: str
-    is_rejection: bool = False
-    is_too_large: bool = False
-    """The master takes no report of that size."""
-
-
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
-    """A report that was sent at `sent_s` is acknowledged."""
-
-    session_id: int
-    sent_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Superseded:
-    """Another process took the session over."""
-
-    session_id: int
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
-class MasterLeft:
-    """The master ends on purpose."""
-
-    session_id: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class LeaveAsked:
-    """The operator asks the agent to end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Drained:
-    """While leaving: users have ended, and reports are delivered or cannot be."""
-
-
-@dataclass(frozen=True, slots=True)
-class Suspended:
-    """The machine was suspended, and its monotonic clock has not counted `unseen_s` seconds."""
-
-    unseen_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class TimePassed:
-    """Comes several times a second."""
-
-
-SessionEvent = (
-    Started
-    | Admitted
-    | AdmittedTooLate
-    | Unreachable
-    | RefusedForGood
-    | StreamsEnded
-    | Acknowledged
-    | Superseded
-    | MasterLeft
-    | LeaveAsked
-    | Drained
-    | Suspended
-    | TimePassed
-)
-
-# ── effects ──────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True)
-class Register:
-    """Ask to be admitted, `delay_s` from now."""
-
-    delay_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class OpenStreams:
-    """Open the streams of the session."""
-
-
-@dataclass(frozen=True, slots=True)
-class CloseStreams:
-    """Close the streams of the session; nothing more is sent in it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fence:
-    """End all users, keep their statistics: the share may be somebody else's by now."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Drain:
-    """End all users as a stop does, and send the last reports while there is a session."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Say:
-    """Tell the operator: something that may pass by itself, or that an end is coming."""
-
-    text: str
-    is_warning: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """End the agent."""
-
-    exit_code: ExitCode
-    text: str = ""
-
-
-SessionEffect = Register | OpenStreams | CloseStreams | Fence | Drain | Say | End
 
 Step = tuple[SessionState, tuple[SessionEffect, ...]]
 
@@ -285,27 +154,6 @@ def step(state: SessionState, event: SessionEvent, now_s: float) -> Step:
         case TimePassed():
             return _time_passed(state, now_s)
     return state, ()
-
-
-def lease_until_s(state: SessionState) -> float | None:
-    """Returns when users have to end unless a report is acknowledged; None before the first lease."""
-    return state.renewed_s + state.lease_ttl_s if state.lease_ttl_s > 0 else None
-
-
-def is_lease_over(state: SessionState, now_s: float) -> bool:
-    """True when another worker may have this one's share by now."""
-    until_s = lease_until_s(state)
-    return until_s is not None and now_s >= until_s
-
-
-def has_session(state: SessionState) -> bool:
-    """True while reports can be sent; also while leaving, if the session was there."""
-    return state.phase in (SessionPhase.REGISTERED, SessionPhase.LEAVING) and state.session_id != 0
-
-
-def may_deliver(state: SessionState) -> bool:
-    """True while there is hope that a report reaches the master."""
-    return has_session(state) or not state.has_master_left
 
 
 def _is_present(state: SessionState, session_id: int) -> bool:

@@ -14,7 +14,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from locust_protocol.runner.v1 import link_pb2
-from locust_protocol.schedule import Span, UserSchedule, next_due_us, wanted_users
+from locust_protocol.schedule import UserSchedule, next_due_us, wanted_users
+from locust_protocol.schedule_messages import read_goal, write_goal
 from locust_protocol.v1 import assignment_pb2
 from locust_worker.comeback import (
     RESTING,
@@ -55,10 +56,7 @@ def read_goals(
         if known_classes and goal.user_class not in known_classes:
             has = ", ".join(sorted(known_classes))
             raise UnusableGoal(f"user class {goal.user_class} is not in the locustfile here; it has {has}")
-        spans = tuple(
-            Span(span.first_due_us, span.interval_us, span.count, span.change) for span in goal.users.spans
-        )
-        schedules.append(UserSchedule(goal.user_class, goal.users.base_users, spans))
+        schedules.append(read_goal(goal))
     return schedules
 
 
@@ -218,7 +216,7 @@ def make_target(
         generation=assignment.generation,
         run_id=assignment.run_id,
         phase=duty.phase,
-        goals=[_write_goal(schedule) for schedule in share],
+        goals=[write_goal(schedule) for schedule in share],
         run_start_ns=duty.run_start_ns if assignment.run_id else 0,
         stats_epoch=assignment.stats_epoch,
         settings=settings,
@@ -242,19 +240,3 @@ def _added(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
 
 def _users(schedules: Sequence[UserSchedule], now_us: int) -> dict[str, int]:
     return {schedule.user_class: wanted_users(schedule, now_us) for schedule in schedules}
-
-
-def _write_goal(schedule: UserSchedule) -> assignment_pb2.ClassGoal:
-    spans = [
-        assignment_pb2.Span(
-            first_due_us=span.first_due_us,
-            interval_us=span.interval_us,
-            count=span.count,
-            change=span.change,
-        )
-        for span in schedule.spans
-    ]
-    return assignment_pb2.ClassGoal(
-        user_class=schedule.user_class,
-        users=assignment_pb2.UserSchedule(base_users=schedule.base_users, spans=spans),
-    )

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from locust_protocol.histogram import PRECISION_BITS, Histogram
-from locust_protocol.histogram_codec import decode_cells, encode_cells
+from locust_protocol.histogram_codec import decode_cells
+from locust_protocol.histogram_messages import write_timed
 from locust_protocol.v1 import histogram_pb2, report_pb2
 
 
@@ -162,15 +163,15 @@ def write_slice(key: SliceKey, totals: SliceTotals) -> report_pb2.Slice:
         untimed=[row.untimed for row in rows],
         interrupted=[row.interrupted for row in rows],
         response_bytes=[row.response_bytes for row in rows],
-        successful=_write_timed([row.successful for row in rows]),
-        failed=_write_timed([row.failed for row in rows]),
+        successful=write_timed([row.successful for row in rows]),
+        failed=write_timed([row.failed for row in rows]),
         error_id=totals.errors.keys(),
         error_count=totals.errors.values(),
         exception_id=totals.exceptions.keys(),
         exception_count=totals.exceptions.values(),
     )
     if any(row.corrected is not None for row in rows):
-        message.corrected.CopyFrom(_write_timed([row.corrected or Histogram() for row in rows]))
+        message.corrected.CopyFrom(write_timed([row.corrected or Histogram() for row in rows]))
     if any(row.phases_us is not None for row in rows):
         phases = [row.phases_us or (0, 0, 0, 0) for row in rows]
         message.phases.connect_us.extend(phase[0] for phase in phases)
@@ -195,19 +196,6 @@ def _read_timed(columns: histogram_pb2.TimedColumns, rows: int) -> list[Histogra
             strict=True,
         )
     ]
-
-
-def _write_timed(histograms: Sequence[Histogram]) -> histogram_pb2.TimedColumns:
-    cell_delta, cell_count = encode_cells([histogram.counts for histogram in histograms])
-    return histogram_pb2.TimedColumns(
-        count=[histogram.count for histogram in histograms],
-        total_us=[histogram.total_us for histogram in histograms],
-        min_us=[histogram.min_us for histogram in histograms],
-        max_us=[histogram.max_us for histogram in histograms],
-        cells=histogram_pb2.HistogramCells(
-            precision_bits=PRECISION_BITS, cell_delta=cell_delta, cell_count=cell_count
-        ),
-    )
 
 
 def _read_phases(phases: report_pb2.PhaseColumns, rows: int) -> list[tuple[int, int, int, int]]:

@@ -44,8 +44,11 @@ def read_answer(pid: int, loaded: link_pb2.Loaded, code_directory: str) -> str:
 
 
 def place_in(text: str, code_directory: str) -> str:
-    """Returns `file:line` of the innermost frame in the folder, or of the innermost of all, or ""."""
+    """Returns `file:line` of the innermost frame in the folder, or of the innermost of all, or "".
+
+    A file in the folder is named as seen from there: where bundles are kept means nothing to anybody.
+    """
     places = [(frame["file"], frame["line"]) for frame in _FRAME.finditer(text)]
     own = [place for place in places if place[0].startswith(code_directory)]
     chosen = own or places
-    return f"{chosen[0][0]}:{chosen[0][1]}" if chosen else ""
+    return f"{chosen[0][0].removeprefix(code_directory)}:{chosen[0][1]}" if chosen else ""

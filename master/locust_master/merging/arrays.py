@@ -16,6 +16,7 @@ from functools import lru_cache
 import numpy as np
 
 from locust_master.merging import packed
+from locust_master.merging.decoding import MAX_COUNT
 from locust_master.merging.packed import Ints, read_packed
 from locust_protocol.histogram import MAX_BUCKET_INDEX, bucket_bounds
 from locust_protocol.histogram_codec import BUCKET_BITS
@@ -34,7 +35,7 @@ MAX_TOGETHER = 8
 """Slices that are read together."""
 
 MAX_FIGURE = 1 << 40
-"""Of any figure, and of cells; 4 million slices then fit 64 bits."""
+"""Of any figure; 4 million slices then fit 64 bits."""
 
 MAX_VALUE_US = 1 << 32
 MAX_ROW_SAMPLES = 1 << 30
@@ -64,8 +65,8 @@ class SliceArrays:
     cell_counts: Ints | None
 
 
-def read_arrays(slices: Sequence[report_pb2.Slice]) -> SliceArrays | None:
-    """Returns slices in arrays, None when `decoding` has to look at them."""
+def read_arrays(slices: Sequence[report_pb2.Slice], *, max_figure: int = MAX_FIGURE) -> SliceArrays | None:
+    """Returns slices in arrays, None when `decoding` has to look at them, as at a figure over `max_figure`."""
     columns = read_packed(slices)
     if columns is None:
         return None
@@ -74,7 +75,7 @@ def read_arrays(slices: Sequence[report_pb2.Slice]) -> SliceArrays | None:
         return None
     together = np.hstack(lines)  # type: ignore[arg-type]
     ids, figures = together[0], together[1:]
-    if together.max() > MAX_FIGURE or not _requests_fit(figures):
+    if together.max() > max_figure or not _requests_fit(figures):
         return None
     sizes = [each[packed.IDS].size for each in columns]
     cells = _cells(columns, sizes, figures)
@@ -130,7 +131,7 @@ def _cells(
     buckets = keys & _BUCKET_MASK
     most = counts.max()
     cell_counts = None if most == 1 else counts
-    if most > MAX_FIGURE or buckets.max() > MAX_BUCKET_INDEX:
+    if most > MAX_COUNT or buckets.max() > MAX_BUCKET_INDEX:
         return None
     if not _figures_fit(figures, keys.searchsorted(_edges(rows)), buckets, cell_counts):
         return None
@@ -170,6 +171,8 @@ def _figures_fit(figures: Ints, starts: Ints, buckets: Ints, cell_counts: Ints |
 
 def _requests_fit(figures: Ints) -> bool:
     """True when requests and failures fit what has a response time and what has none."""
+    if figures[: INTERRUPTED + 1].max() > MAX_COUNT:
+        return False
     requests, failures, untimed = figures[:INTERRUPTED]
     successful, failed = figures[COUNT], figures[COUNT + 1]
     if (successful + failed + untimed != requests).any():

@@ -51,13 +51,15 @@ class CellPool:
         """Pages that there is memory for."""
         return self._counts.size >> PAGE_BITS
 
-    def dense(self, row: int) -> Ints:
-        """Returns the counts of all buckets of a row, zeros included; a copy."""
-        found = np.zeros((ROW_PAGES, PAGE_BUCKETS), np.int64)
+    def stretch(self, row: int) -> tuple[int, Ints]:
+        """Returns the first bucket, and the counts from there on, of where a row has samples; a copy."""
         pages = self._page_of[row * ROW_PAGES : (row + 1) * ROW_PAGES]
         filled = pages.nonzero()[0]
-        found[filled] = self._counts.reshape(-1, PAGE_BUCKETS)[pages[filled]]
-        return found.reshape(-1)
+        if not filled.size:
+            return 0, np.zeros(0, np.int64)
+        first, end = int(filled[0]), int(filled[-1]) + 1
+        counts = self._counts.reshape(-1, PAGE_BUCKETS)[pages[first:end]]
+        return first << PAGE_BITS, counts.reshape(-1)
 
     def clear(self, row: int) -> None:
         """Forgets the counts of a row."""
@@ -86,6 +88,51 @@ class CellPool:
         return self._free.pop()
 
 
+class ArrayHistogram(Histogram):
+    """A histogram that nobody changes; its buckets are an array of counts by bucket."""
+
+    __slots__ = ("_dense",)
+
+    def __init__(self, dense: Ints) -> None:
+        self._dense = dense
+        self.count = self.total_us = self.min_us = self.max_us = 0
+
+    @property
+    def counts(self) -> dict[int, int]:  # type: ignore[override]
+        """Counts by bucket: a copy, to change it changes nothing here."""
+        return _as_dict(*self.cells())
+
+    def cells(self) -> tuple[Ints, Ints]:
+        """Returns the buckets that have samples, and how many each has."""
+        filled = self._dense.nonzero()[0]
+        return filled, self._dense[filled]
+
+    def joined(self, other: Histogram) -> Histogram:
+        """Return the samples of both together, which is not to be changed."""
+        dense = self._dense.copy()
+        np.add.at(dense, *_cells_of(other))
+        both = ArrayHistogram(dense)
+        for each in (self, other):
+            if each.count:
+                both.add_figures(each.count, each.total_us, each.min_us, each.max_us)
+        return both
+
+    def record(self, value_us: int, times: int = 1) -> None:
+        """Raises `TypeError`."""
+        raise TypeError("a histogram of an array is not to be changed")
+
+    def add(self, other: Histogram) -> None:
+        """Raises `TypeError`."""
+        raise TypeError("a histogram of an array is not to be changed")
+
+    subtract = add
+
+    def __eq__(self, other: object) -> bool:
+        return _are_equal(self, other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 class PooledHistogram(Histogram):
     """A histogram whose buckets are rows of a pool, and which is asked for quantiles without copying them.
 
@@ -102,9 +149,13 @@ class PooledHistogram(Histogram):
     @property
     def counts(self) -> dict[int, int]:  # type: ignore[override]
         """Counts by bucket: a copy, to change it changes nothing here."""
-        dense = self._dense()
-        filled = dense.nonzero()[0]
-        return dict(zip(filled.tolist(), dense[filled].tolist(), strict=True))
+        return _as_dict(*self.cells())
+
+    def cells(self) -> tuple[Ints, Ints]:
+        """Returns the buckets that have samples, and how many each has."""
+        first, counts = self._stretch()
+        filled = counts.nonzero()[0]
+        return filled + first, counts[filled]
 
     def record(self, value_us: int, times: int = 1) -> None:
         """Add a value, `times` times; see `Histogram.record`."""
@@ -123,15 +174,15 @@ class PooledHistogram(Histogram):
         self._add_cells(other, sign=-1)
         self.count -= other.count
         self.total_us -= other.total_us
-        dense = self._dense()
-        filled = dense.nonzero()[0]
-        if not filled.size:
+        buckets, _ = self.cells()
+        if not buckets.size:
             self.min_us = self.max_us = 0
             return
-        if not dense[bucket_index(self.min_us)]:
-            self.min_us = bucket_bounds(int(filled[0]))[0]
-        if not dense[bucket_index(self.max_us)]:
-            self.max_us = bucket_bounds(int(filled[-1]))[1] - 1
+        lowest, highest = int(buckets[0]), int(buckets[-1])
+        if bucket_index(self.min_us) != lowest:
+            self.min_us = bucket_bounds(lowest)[0]
+        if bucket_index(self.max_us) != highest:
+            self.max_us = bucket_bounds(highest)[1] - 1
 
     def joined(self, other: Histogram) -> Histogram:
         """Return the samples of both together; not to be changed, it shares buckets with them."""
@@ -145,7 +196,8 @@ class PooledHistogram(Histogram):
 
     def buckets_at(self, ranks: Sequence[int]) -> list[int]:
         """Return the bucket of each sample that is named by its rank, from 1 for the smallest."""
-        found: list[int] = self._dense().cumsum().searchsorted(ranks).tolist()
+        first, counts = self._stretch()
+        found: list[int] = (counts.cumsum().searchsorted(ranks) + first).tolist()
         return found
 
     def clear(self) -> None:
@@ -155,22 +207,42 @@ class PooledHistogram(Histogram):
         self.count = self.total_us = self.min_us = self.max_us = 0
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Histogram) and self.copy() == (
-            other.copy() if isinstance(other, PooledHistogram) else other
-        )
+        return _are_equal(self, other)
 
     __hash__ = None  # type: ignore[assignment]
 
-    def _dense(self) -> Ints:
-        first, *more = self._rows
-        dense = self._pool.dense(first)
-        for row in more:
-            dense += self._pool.dense(row)
-        return dense
+    def _stretch(self) -> tuple[int, Ints]:
+        """Returns the first bucket, and the counts from there on, of where there are samples."""
+        if len(self._rows) == 1:
+            return self._pool.stretch(self._rows[0])
+        stretches = [(first, counts) for first, counts in map(self._pool.stretch, self._rows) if counts.size]
+        lowest = min((first for first, _ in stretches), default=0)
+        end = max((first + counts.size for first, counts in stretches), default=0)
+        total = np.zeros(end - lowest, np.int64)
+        for first, counts in stretches:
+            total[first - lowest : first - lowest + counts.size] += counts
+        return lowest, total
 
     def _add_cells(self, other: Histogram, *, sign: int) -> None:
-        cells = other.counts
-        buckets = np.fromiter(cells.keys(), np.int64, len(cells))
-        counts = np.fromiter(cells.values(), np.int64, len(cells))
+        buckets, counts = _cells_of(other)
         (row,) = self._rows
-        self._pool.add(np.full(len(cells), row, np.int64), buckets, counts * sign)
+        self._pool.add(np.full(buckets.size, row, np.int64), buckets, counts * sign)
+
+
+def _cells_of(histogram: Histogram) -> tuple[Ints, Ints]:
+    if isinstance(histogram, ArrayHistogram | PooledHistogram):
+        return histogram.cells()
+    cells = histogram.counts
+    return np.fromiter(cells.keys(), np.int64, len(cells)), np.fromiter(cells.values(), np.int64, len(cells))
+
+
+def _as_dict(buckets: Ints, counts: Ints) -> dict[int, int]:
+    return dict(zip(buckets.tolist(), counts.tolist(), strict=True))
+
+
+def _are_equal(one: Histogram, other: object) -> bool:
+    return isinstance(other, Histogram) and (
+        one.counts == other.counts
+        and (one.count, one.total_us, one.min_us, one.max_us)
+        == (other.count, other.total_us, other.min_us, other.max_us)
+    )

@@ -10,13 +10,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from locust_master.merging.arrays import SliceArrays
+from locust_master.merging.cells import CellPool, PooledHistogram
 from locust_master.merging.decoding import DecodedSlice, decode_slice
 from locust_master.merging.gathering import Gathered, Gathering, Place, add_figures, by_second
 from locust_master.merging.history import History
 from locust_master.merging.packed import Ints
 from locust_master.merging.seconds import SECOND_MS
 from locust_master.merging.series import OTHER_ID, SeriesKey, SeriesTable, SeriesTotals
-from locust_master.merging.sums import Counts
+from locust_master.merging.sums import Counts, Sums
 from locust_master.merging.workers import Dictionary
 from locust_protocol.v1 import report_pb2
 
@@ -31,7 +32,9 @@ class Counting:
 
     def __init__(self, *, max_series: int) -> None:
         self.series = SeriesTable(max_series=max_series)
-        self.total = SeriesTotals(OTHER_ID, _TOTAL_KEY)
+        pool = CellPool()
+        successful, failed = PooledHistogram(pool, 0), PooledHistogram(pool, 1)
+        self.total = SeriesTotals(OTHER_ID, _TOTAL_KEY, Sums(successful=successful, failed=failed))
         self.history = History()
         self._gathering = Gathering()
 
@@ -107,12 +110,13 @@ class Counting:
     def settle(self, *, epoch: int, revision: int) -> None:
         """Gives what was gathered to rows, total and seconds."""
         for each in self._gathering.take(self.series.are_requests):
-            place, together = each.place, each.together
+            place = each.place
             if place.is_of_seconds:
-                self.history.add(place.start_ms, place.width_ms, together, revision=revision)
+                for sums in each.together:
+                    self.history.add(place.start_ms, place.width_ms, sums, revision=revision)
             if place.stats_epoch == epoch:
                 self._settle_rows(each)
-                if not together.is_empty:
+                if each.together:
                     self._settle_total(each, revision)
 
     def _settle_rows(self, each: Gathered) -> None:
@@ -126,15 +130,16 @@ class Counting:
                 add_seconds(row, each.place.start_ms, each.place.width_ms, requests, failures)
 
     def _settle_total(self, each: Gathered, revision: int) -> None:
-        place, together = each.place, each.together
-        self.total.sums.add(together)
+        place = each.place
         of_requests = [
             row.last_ms for row in (*each.rows, *each.others) if self.series.are_requests[row.number]
         ]
         self.total.widen(place.start_ms, max(of_requests))
         self.total.touch(revision)
-        if place.is_of_seconds:
-            add_seconds(self.total, place.start_ms, place.width_ms, together.requests, together.failures)
+        for sums in each.together:
+            self.total.sums.add(sums)
+            if place.is_of_seconds:
+                add_seconds(self.total, place.start_ms, place.width_ms, sums.requests, sums.failures)
 
 
 def add_seconds(row: SeriesTotals, start_ms: int, width_ms: int, requests: int, failures: int) -> None:

@@ -30,6 +30,7 @@ from locust_master.merging.arrays import (
     UNTIMED,
     SliceArrays,
 )
+from locust_master.merging.cells import ArrayHistogram
 from locust_master.merging.packed import Ints
 from locust_master.merging.seconds import SECOND_MS, dealt
 from locust_master.merging.sums import Counts, Sums
@@ -68,10 +69,13 @@ class RowSums(NamedTuple):
 
 @dataclass(slots=True)
 class Gathered:
-    """What several slices of one place add up to. `rows` came in arrays, `others` did not."""
+    """What several slices of one place add up to. `rows` came in arrays, `others` did not.
+
+    `together` are sums of all requests, in parts.
+    """
 
     place: Place
-    together: Sums
+    together: list[Sums]
     rows: list[RowSums]
     others: list[RowSums]
 
@@ -159,11 +163,12 @@ class Gathering:
         """Yields what was gathered, and forgets it; `are_requests` says of each number what it counts."""
         for place, at in self._places.items():
             numbers = self._revisions[at].nonzero()[0]
-            together, others = self._others[at]
+            of_others, others = self._others[at]
             sums, extremes = self._sums[at, numbers], self._extremes[at, numbers]
             extremes[:, :2] *= -1
-            if numbers.size:
-                self._add_together(together, at, sums, extremes, are_requests[numbers])
+            together = [of_others]
+            if (chosen := are_requests[numbers]).any():
+                together.append(self._together(at, sums[chosen], extremes[chosen]))
             rows = [
                 RowSums(number, revision, added + outer[:-1], outer[-1])
                 for number, revision, added, outer in zip(
@@ -174,24 +179,19 @@ class Gathering:
                     strict=True,
                 )
             ]
-            yield Gathered(place, together, rows, list(others.values()))
+            yield Gathered(
+                place, [each for each in together if not each.is_empty], rows, list(others.values())
+            )
             self._forget(at)
         self._places.clear()
         self.slices = 0
 
-    def _add_together(
-        self, together: Sums, at: int, sums: Ints, extremes: Ints, are_requests: NDArray[np.bool_]
-    ) -> None:
-        sums, extremes = sums[are_requests], extremes[are_requests]
-        if not sums.size:
-            return
+    def _together(self, at: int, sums: Ints, extremes: Ints) -> Sums:
         outer = [*extremes[:, :2].min(axis=0).tolist(), *extremes[:, 2:-1].max(axis=0).tolist()]
-        added = Sums()
-        add_figures(added, sums.sum(axis=0).tolist() + outer)
-        for cells, histogram in zip(self._cells[at], (added.successful, added.failed), strict=True):
-            filled = cells.nonzero()[0]
-            histogram.counts = dict(zip(filled.tolist(), cells[filled].tolist(), strict=True))
-        together.add(added)
+        successful, failed = (ArrayHistogram(cells.copy()) for cells in self._cells[at])
+        together = Sums(successful=successful, failed=failed)
+        add_figures(together, sums.sum(axis=0).tolist() + outer)
+        return together
 
     def _forget(self, at: int) -> None:
         self._sums[at] = 0

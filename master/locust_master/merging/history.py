@@ -12,12 +12,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from locust_master.merging.cells import CellPool, PooledHistogram
 from locust_master.merging.seconds import SECOND_MS, dealt
 from locust_master.merging.sums import Sums
 from locust_protocol.histogram import Histogram
 
 OPEN_SECONDS = 120
 """Seconds that stay open, the newest: as many as a worker lets wait before it joins slices. About 4 MB."""
+
+POOL_ROWS = 128
+"""Open seconds are next to each other, so that each has a row of the pool of its own."""
 
 MAX_SECONDS = 86_400
 """Seconds kept in memory: a day, about 100 MB; older ones are in the run store only."""
@@ -102,6 +106,7 @@ class History:
     """Seconds by number."""
 
     def __init__(self) -> None:
+        self._pool = CellPool()
         self._seconds: dict[int, Second] = {}
         self._running = _Running()
         self._open_from = 0
@@ -184,10 +189,12 @@ class History:
     def _second(self, number: int) -> Second:
         second = self._seconds.get(number)
         if second is None:
-            second = self._seconds[number] = Second(number)
-            if number < self._open_from:
-                self._close(second)
             self._close_before(number - OPEN_SECONDS)
+            if number < self._open_from:
+                second = Second(number, timed=None, until_end=self._running.figures())
+            else:
+                second = Second(number, timed=PooledHistogram(self._pool, number % POOL_ROWS))
+            self._seconds[number] = second
         return second
 
     def _close_before(self, number: int) -> None:
@@ -209,6 +216,7 @@ class History:
         second.quantiles_us()
         assert second.timed is not None, "a second is closed once"
         self._running.add(second.requests, second.failures, second.response_bytes, second.timed)
+        second.timed.clear()
         second.timed = None
         second.until_end = self._running.figures()
 

@@ -39,8 +39,8 @@ _READ_ELSEWHERE = {14, 15, 16, 17}
 """Fields of `Slice`: errors and exceptions, which are few."""
 
 _VARINT, _BYTES = 0, 2
-MAX_VARINT_BYTES = 6
-"""Of a number up to 2^42; bigger ones are left to protobuf's way."""
+MAX_VARINT_BYTES = 8
+"""Of a number up to 2^56; bigger ones are left to protobuf's way."""
 
 
 class _Unusual(Exception):

@@ -62,6 +62,8 @@ class RunTotals:
         self._workers: dict[str, Contribution] = {}
         self._users = 0
         self._restored_end_ms = 0
+        self.resumed_ms = 0
+        """Run time at which the master took the run up again; current rates look at what came after that."""
 
     @property
     def series(self) -> SeriesTable:
@@ -243,7 +245,11 @@ class RunTotals:
 
     def _window_start_s(self, complete_until_ms: int) -> int:
         first_ms = self._total.first_ms or 0
-        return max(complete_until_ms // SECOND_MS - RATE_SECONDS, first_ms // SECOND_MS, 0)
+        end_s = complete_until_ms // SECOND_MS
+        # Of the time in which the master was away nothing is said: who ran then may be gone.
+        resumed_s = -(-self.resumed_ms // SECOND_MS)
+        first_s = max(end_s - RATE_SECONDS, first_ms // SECOND_MS, 0)
+        return max(first_s, resumed_s) if resumed_s < end_s else first_s
 
     # ── parts ────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import TypeVar
 
@@ -16,6 +16,9 @@ _Counted = TypeVar("_Counted", ReportFailure, ReportException)
 
 MAX_LISTED = 50
 """Kinds of errors, and of exceptions, that are printed: what is above must stay on a screen."""
+
+MAX_NAMED = 3
+"""Workers that a progress line names."""
 
 TYPE_WIDTH = 8
 MAX_NAME_WIDTH = 76
@@ -40,15 +43,28 @@ def name_width(columns: int | None) -> int:
     return max(MIN_NAME_WIDTH, min(columns - FIGURES_WIDTH, MAX_NAME_WIDTH))
 
 
-def progress_line(report: FinalReport, *, state: str, users: int, target_users: int, workers: int) -> str:
-    """Returns one line on how the run goes."""
+def progress_line(
+    report: FinalReport, *, state: str, users: int, target_users: int, workers: int, waiting: str = ""
+) -> str:
+    """Returns one line on how the run goes; `waiting` says for whom current figures stand still."""
     total = report.aggregated
     p95_us = total.quantiles_us[SHARES.index(0.95)]
     return (
         f"{clock(report.elapsed_ms)} {state}: {users} of {target_users} users on {workers} worker(s), "
         f"{total.current_rps:.1f} req/s, {total.current_failures_per_second:.1f} failures/s, "
         f"{total.requests} requests, {total.failures} failed, p95 {_ms(p95_us)} ms"
+        f"{f'; {plain(waiting)}' if waiting else ''}"
     )
+
+
+def waiting_for(silent_s: Mapping[str, float]) -> str:
+    """Says for which workers a run waits, the one that was silent longest first; empty for none."""
+    if not silent_s:
+        return ""
+    names = sorted(silent_s, key=lambda name: -silent_s[name])
+    more = len(names) - MAX_NAMED
+    named = ", ".join(names[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return f"waiting for {named}, silent for {max(silent_s.values()):.0f} s"
 
 
 def statistics_table(report: FinalReport, *, width: int = MAX_NAME_WIDTH, current: bool) -> list[str]:
@@ -132,6 +148,7 @@ def remarks(report: FinalReport) -> list[str]:
             "the target may have counted them, the tables do not"
         )
     lines += [f"Degraded: {plain(sentence)}" for sentence in report.losses]
+    lines += [f"Runners: {plain(sentence)}" for sentence in report.troubles]
     lines += [f"Generator-bound: {plain(sentence)}" for sentence in report.generator]
     lines += [f"Resumed: {plain(sentence)}" for sentence in report.resumed]
     if report.limited:

@@ -12,7 +12,12 @@ from locust_master.merging.history import SHARES, Figures, Second
 from locust_master.merging.series import SeriesTotals
 from locust_master.merging.totals import RunTotals
 from locust_master.run import Run
-from locust_master.run_summary import loss_sentences, names_limited_sentence, resumed_sentences
+from locust_master.run_summary import (
+    loss_sentences,
+    names_limited_sentence,
+    resumed_sentences,
+    trouble_sentences,
+)
 from locust_protocol.histogram import Histogram
 from locust_protocol.v1 import report_pb2
 
@@ -110,6 +115,8 @@ class FinalReport:
     interrupted: int
     losses: tuple[str, ...]
     generator: tuple[str, ...]
+    troubles: tuple[str, ...] = ()
+    """Says which runners were blocked or died."""
     resumed: tuple[str, ...] = ()
     """Says when the master was away."""
     limited: str = ""
@@ -141,6 +148,7 @@ def make_report(run: Run, *, now_ns: int, with_seconds: bool = False) -> FinalRe
         interrupted=totals.interrupted_count,
         losses=tuple(loss_sentences(run)),
         generator=tuple(run.generator.worst_sentences(median_us=run.median_us())),
+        troubles=tuple(trouble_sentences(run)),
         resumed=tuple(resumed_sentences(run)),
         limited=names_limited_sentence(run) if totals.series.is_limited else "",
         seconds=tuple(_second(*each) for each in totals.history.with_totals()) if with_seconds else (),

@@ -85,11 +85,22 @@ class Deal:
         """Whether exactly the first `users` users run, `users` being how many run in all."""
         if self.reach(users) < users or not self._is_fair(placement, users):
             return False
+        # Classes are told a good deal faster than users: most of what a lost worker left is told from them.
+        if users > len(self._codes) and not self._is_mixed(placement, users):
+            return False
         dealt = self.placement(users)
         return all(
             {name: count for name, count in placement.get(worker, {}).items() if count > 0} == by_class
             for worker, by_class in dealt.items()
         )
+
+    def _is_mixed(self, placement: Placement, users: int) -> bool:
+        """Whether each class has just the users that it has among the first of the deal."""
+        by_class: Counter[str] = Counter()
+        for worker in self.workers:
+            by_class.update(placement.get(worker, {}))
+        dealt = Counter(islice(class_order(self._shares), users))
+        return +by_class == {self.classes[index]: count for index, count in dealt.items()}
 
     def _is_fair(self, placement: Placement, users: int) -> bool:
         """Whether the deal's laws hold: what it never made is told without dealing users to compare with."""

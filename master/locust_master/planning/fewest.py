@@ -19,7 +19,7 @@ Pure: it must never decide the order or the time of anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heapreplace
 
@@ -38,14 +38,20 @@ class Changes:
 
 
 def fewest_changes(
-    *, running: Sequence[Sequence[int]], wanted: Sequence[int], runners: Sequence[int]
+    *,
+    running: Sequence[Sequence[int]],
+    wanted: Sequence[int],
+    runners: Sequence[int],
+    turn_of: Callable[[int, int], int] | None = None,
 ) -> Changes:
     """Return the fewest changes from `running[w][c]` users to `wanted[c]` of each class in all.
 
-    `runners[w]` are worker w's; where nobody has any, `wanted` must be 0 throughout.
+    `runners[w]` are worker w's; where nobody has any, `wanted` must be 0 throughout. Where shares may be
+    rounded either way at no cost, a worker w with n users is the sooner given another the less `turn_of(w,
+    n)` is; without it, the more of a user its share has left.
     """
     loads = [sum(by_class) for by_class in running]
-    share = _Shares(loads, users=sum(wanted), runners=runners)
+    share = _Shares(loads, users=sum(wanted), runners=runners, turn_of=turn_of)
     surplus = [
         max(0, sum(column) - want) for column, want in zip(_columns(running, wanted), wanted, strict=True)
     ]
@@ -94,11 +100,23 @@ class _Ideal:
 class _Shares:
     """Each worker's load in the end: its share of the users, rounded so that the fewest must stop."""
 
-    def __init__(self, loads: Sequence[int], *, users: int, runners: Sequence[int]) -> None:
+    def __init__(
+        self,
+        loads: Sequence[int],
+        *,
+        users: int,
+        runners: Sequence[int],
+        turn_of: Callable[[int, int], int] | None,
+    ) -> None:
         total = sum(runners) or 1
         divided = [divmod(users * count, total) for count in runners]
         self._rests = [rest for _, rest in divided]
         self.ends = [floor for floor, _ in divided]
+        self._turns = (
+            [-rest for rest in self._rests]
+            if turn_of is None
+            else [turn_of(worker, floor) for worker, floor in enumerate(self.ends)]
+        )
         self._loads = loads
         self._ceilings = users - sum(self.ends)
         # Workers that stop one user more if they are rounded down than if they are rounded up.
@@ -112,13 +130,13 @@ class _Shares:
     def settle(self, stopped: Sequence[int]) -> None:
         """Round each share, now that `stopped` users of each worker stop for both needs."""
         down = {w for w in self.torn if stopped[w] > self.must_stop(w)}
-        # Then those that are owed the least of another user.
-        others = sorted((w for w in self.torn if w not in down), key=lambda w: self._rests[w])
+        # Then those whose turn comes last.
+        others = sorted((w for w in self.torn if w not in down), key=lambda w: -self._turns[w])
         down.update(others[: self.rounded_down - len(down)])
         up = [w for w in self.torn if w not in down]
         room = sorted(
             (w for w, rest in enumerate(self._rests) if rest and self._loads[w] <= self.ends[w]),
-            key=lambda w: -self._rests[w],
+            key=lambda w: self._turns[w],
         )
         up += room[: self._ceilings - len(up)]
         for worker in up:

@@ -1,119 +1,174 @@
 """On which workers the next user is to stop or to start, while a placement is put right.
 
-Workers of one capacity are a table. Among tables the fair sequence of workers decides: the table of which the
-last user comes latest stops one, the table whose next user comes earliest starts one. At a table it is the
-most loaded workers that stop and the least loaded that start. Sets of workers are bit masks.
+Workers of one capacity are a table. Its users fill it row by row: a worker's n-th user is in row n, and a row
+has as many places as there are workers. So the fair sequence of workers tells at which turn each user of each
+worker is due, also where the workers of a table are not even. Whose last user is due latest stops one, whose
+next user is due earliest starts one. Sets of workers are bit masks.
 
 Pure: it must never know of which class a user is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import insort
+from collections.abc import Sequence
 
-from locust_master.planning.share import Places
+from locust_master.planning.places import Places
 
 
 class Loads:
-    """Users by worker, with how many each has left to stop and to start."""
+    """Users by worker, and who has some left to start."""
 
-    __slots__ = ("_loads", "_places", "_starts", "_stops", "_table_of", "_tables")
+    __slots__ = (
+        "_loads",
+        "_places",
+        "_runners",
+        "_starts",
+        "_table_of",
+        "_tables",
+        "_total",
+        "starting",
+        "users",
+    )
 
     def __init__(
-        self,
-        *,
-        loads: Sequence[int],
-        runners: Sequence[int],
-        stops: Sequence[int],
-        starts: Sequence[int],
-        places: Places,
+        self, *, loads: Sequence[int], runners: Sequence[int], starts: Sequence[int], places: Places
     ) -> None:
         self._loads = list(loads)
-        self._stops = list(stops)
         self._starts = list(starts)
+        self._runners = list(runners)
+        self._total = sum(runners) or 1
+        self.users = sum(loads)
         self._places = places
-        self._tables: dict[int, _Table] = {}
-        self._table_of: list[_Table] = []
-        for worker, capacity in enumerate(runners):
-            table = self._tables.setdefault(capacity, _Table(capacity))
-            self._table_of.append(table)
-            table.users += loads[worker]
-            self._sit(worker)
+        # Workers with users left to start.
+        self.starting = sum(1 << worker for worker, users in enumerate(starts) if users)
+        tables: dict[int, _Table] = {}
+        self._table_of = [tables.setdefault(capacity, _Table(capacity)) for capacity in runners]
+        for worker, load in enumerate(loads):
+            self._table_of[worker].sit(worker, load)
+        self._tables = list(tables.values())
 
-    def heaviest(self) -> int:
-        """Return workers of which one is to stop a user; some must have one to stop."""
-        table = self._heavy()
-        return table.stoppers[max(table.stoppers)]
+    def heaviest(self, among: int) -> int:
+        """Return those of the workers `among` of which one is to stop a user; some must have one."""
+        return self._heaviest(among)[1]
 
     def lightest(self) -> int:
         """Return workers of which one is to start a user; some must have one to start."""
-        table = self._light()
-        return table.starters[min(table.starters)]
+        return self._lightest()[1]
 
-    def swap(self) -> tuple[int, int]:
-        """Return workers of which one is to stop a user, and workers of which one is to start one."""
-        heavy, light = self._heavy(), self._light()
-        most, least = max(heavy.stoppers), min(light.starters)
-        is_uneven = most > least if heavy is light else self._last_place(heavy) > self._next_place(light)
-        if not is_uneven and (both := next(self._stopping_and_starting(), 0)):
-            bit = both & -both
+    def swap(self, stopping: int) -> tuple[int, int]:
+        """Return workers of which one is to stop a user, of those in `stopping`, and of which one is to
+        start one.
+        """
+        last, heavy = self._heaviest(stopping)
+        following, light = self._lightest()
+        if last <= following and (both := stopping & self.starting):
+            # To move a user would leave the two as uneven, the other way round.
+            bit = self._heaviest(both)[1]
+            bit &= -bit
             return bit, bit
-        return heavy.stoppers[most], light.starters[least]
+        return heavy, light
 
     def stop(self, worker: int) -> None:
         """Note that the worker stopped a user."""
-        self._stops[worker] -= 1
-        self._change(worker, -1)
+        self._table_of[worker].leave(worker, self._loads[worker], -1)
+        self._loads[worker] -= 1
+        self.users -= 1
 
     def start(self, worker: int) -> None:
         """Note that the worker started a user."""
+        self._table_of[worker].leave(worker, self._loads[worker], +1)
+        self._loads[worker] += 1
+        self.users += 1
         self._starts[worker] -= 1
-        self._change(worker, +1)
+        if not self._starts[worker]:
+            self.starting ^= 1 << worker
 
-    def _heavy(self) -> _Table:
-        return max((table for table in self._tables.values() if table.stoppers), key=self._last_place)
+    def is_fair_without(self, worker: int) -> bool:
+        """Whether no worker is more than one user from its share once the given one has stopped a user."""
+        users, total = self.users - 1, self._total
+        if (self._loads[worker] - 1 + 1) * total < users * self._runners[worker]:
+            return False
+        bit = 1 << worker
+        for table in self._tables:
+            share = users * table.runners + total
+            for load in reversed(table.levels):
+                if load * total <= share:
+                    break
+                if table.workers[load] & ~bit:
+                    return False
+        return True
 
-    def _light(self) -> _Table:
-        return min((table for table in self._tables.values() if table.starters), key=self._next_place)
+    def rounded(self, ends: Sequence[int]) -> list[tuple[int, int]]:
+        """Return for each worker whether its share of the users in `ends` is rounded up there, and whether
+        down.
+        """
+        users = sum(ends)
+        rests = [users * count % self._total for count in self._runners]
+        return [
+            (int(rest and end * self._total > users * count), int(rest and end * self._total < users * count))
+            for end, count, rest in zip(ends, self._runners, rests, strict=True)
+        ]
 
-    def _last_place(self, table: _Table) -> int:
-        return self._places.of(table.runners, table.users - 1)
+    def _heaviest(self, among: int) -> tuple[int, int]:
+        found = (-1, 0)
+        for table in self._tables:
+            for load in reversed(table.levels):
+                if workers := table.workers[load] & among:
+                    turn = (load - 1) * table.seats + table.reaching[load] - 1
+                    found = max(found, (self._places.of(table.runners, turn), workers))
+                    break
+        return found
 
-    def _next_place(self, table: _Table) -> int:
-        return self._places.of(table.runners, table.users)
-
-    def _stopping_and_starting(self) -> Iterator[int]:
-        for table in self._tables.values():
-            for load, stoppers in table.stoppers.items():
-                if both := stoppers & table.starters.get(load, 0):
-                    yield both
-
-    def _change(self, worker: int, change: int) -> None:
-        table, bit, load = self._table_of[worker], 1 << worker, self._loads[worker]
-        for by_load in (table.stoppers, table.starters):
-            if left := by_load.get(load, 0) & ~bit:
-                by_load[load] = left
-            else:
-                by_load.pop(load, None)
-        table.users += change
-        self._loads[worker] = load + change
-        self._sit(worker)
-
-    def _sit(self, worker: int) -> None:
-        table, bit, load = self._table_of[worker], 1 << worker, self._loads[worker]
-        if self._stops[worker]:
-            table.stoppers[load] = table.stoppers.get(load, 0) | bit
-        if self._starts[worker]:
-            table.starters[load] = table.starters.get(load, 0) | bit
+    def _lightest(self) -> tuple[int, int]:
+        found: tuple[int, int] | None = None
+        for table in self._tables:
+            for load in table.levels:
+                if workers := table.workers[load] & self.starting:
+                    turn = load * table.seats + table.reaching.get(load + 1, 0)
+                    here = (self._places.of(table.runners, turn), workers)
+                    found = here if found is None else min(found, here)
+                    break
+        assert found is not None
+        return found
 
 
 class _Table:
-    """Workers of one capacity that have users left to stop, and to start, by load."""
+    """Workers of one capacity by load: `levels` are the loads there are, in order, and `reaching[n]` is how
+    many workers have n users or more.
+    """
 
-    __slots__ = ("runners", "starters", "stoppers", "users")
+    __slots__ = ("levels", "reaching", "runners", "seats", "workers")
 
     def __init__(self, runners: int) -> None:
         self.runners = runners
-        self.users = 0
-        self.stoppers: dict[int, int] = {}
-        self.starters: dict[int, int] = {}
+        self.seats = 0
+        self.workers: dict[int, int] = {}
+        self.levels: list[int] = []
+        self.reaching: dict[int, int] = {}
+
+    def sit(self, worker: int, load: int) -> None:
+        """A worker comes."""
+        self.seats += 1
+        for row in range(1, load + 1):
+            self.reaching[row] = self.reaching.get(row, 0) + 1
+        self._add(1 << worker, load)
+
+    def leave(self, worker: int, load: int, change: int) -> None:
+        """A worker with `load` users has one more or one less."""
+        bit = 1 << worker
+        if left := self.workers[load] ^ bit:
+            self.workers[load] = left
+        else:
+            del self.workers[load]
+            self.levels.remove(load)
+        self._add(bit, load + change)
+        row = load + (change > 0)
+        self.reaching[row] = self.reaching.get(row, 0) + change
+
+    def _add(self, bit: int, load: int) -> None:
+        if load in self.workers:
+            self.workers[load] |= bit
+        else:
+            self.workers[load] = bit
+            insort(self.levels, load)

@@ -1,22 +1,25 @@
 """Of which class the next user is to stop or to start, and where, while a placement is put right.
 
-The class that comes last in the class sequence is stopped first, the one that comes first is started first:
-so a class above its number in the end is stopped before any other, and one below it is started before any
-other. Sets of workers are bit masks.
+The class of which the last user comes latest in the class sequence is stopped first, the one of which the
+next comes earliest is started first. So as many users as ever may be are of the classes that the sequence
+has at their total, and no turn makes them fewer. Sets of workers are bit masks.
 
 Pure: it must never know how many users a worker should have.
 """
 
-from bisect import insort
 from collections.abc import Iterable, Sequence
 
-from locust_master.planning.share import Places
+from locust_master.planning.descent import Descent
+from locust_master.planning.holders import Holders
+from locust_master.planning.ideal import Ideal
+from locust_master.planning.loads import Loads
+from locust_master.planning.places import Places, in_order
 
 
 class Mix:
     """Users by class, with what is left to stop (by worker and class) and to start (by class)."""
 
-    __slots__ = ("_having", "_places", "_starts", "_stop_order", "_stopping", "_stops", "_totals", "_users")
+    __slots__ = ("_holders", "_last", "_places", "_starts", "_stops", "_totals", "stopping")
 
     def __init__(
         self,
@@ -26,67 +29,85 @@ class Mix:
         starts: Sequence[int],
         places: Places,
     ) -> None:
-        self._users = [list(by_class) for by_class in running]
+        self._holders = Holders(running, len(starts))
         self._stops = [list(by_class) for by_class in stops]
         self._starts = list(starts)
         self._places = places
         self._totals = [sum(by_class[c] for by_class in running) for c in range(len(starts))]
-        # By class: workers that have one of it to stop; and, by users of it, workers that have so many.
-        self._stopping = [_mask(by_class[c] for by_class in stops) for c in range(len(starts))]
-        self._having: list[dict[int, int]] = [{} for _ in starts]
-        for worker, by_class in enumerate(running):
-            for user_class, users in enumerate(by_class):
-                having = self._having[user_class]
-                having[users] = having.get(users, 0) | 1 << worker
-        # Classes with something to stop, by the place of their last user.
-        self._stop_order = sorted(self._last(c) for c, mask in enumerate(self._stopping) if mask)
+        self._last = [places.of(c, total - 1) for c, total in enumerate(self._totals)]
+        # By class: workers that have one of it to stop.
+        self.stopping = [_mask(by_class[c] for by_class in stops) for c in range(len(starts))]
 
-    def stop(self, workers: int) -> tuple[int, int]:
-        """Stop one user on one of the workers, all of which have some to stop; return (worker, class)."""
-        at = len(self._stop_order) - 1
-        while not (having := self._stopping[self._stop_order[at][1]] & workers):
-            at -= 1
-        _, user_class = self._stop_order.pop(at)
-        bit = having & -having
-        worker = bit.bit_length() - 1
+    def moving(self) -> list[int]:
+        """Return the classes that have users both to stop and to start."""
+        return [c for c, users in enumerate(self._starts) if users and self.stopping[c]]
+
+    def is_above(self, user_class: int, users: int) -> bool:
+        """Whether the class has users to stop and more than it would have among so many users."""
+        return bool(self.stopping[user_class]) and self._last[user_class] >= users
+
+    def stopping_any(self, classes: Iterable[int]) -> int:
+        """Return the workers that have users of some of the classes to stop."""
+        workers = 0
+        for user_class in classes:
+            workers |= self.stopping[user_class]
+        return workers
+
+    def next_starts(self) -> list[int]:
+        """Return the classes of all users left to start, in order."""
+        return in_order(
+            [
+                self._places.between(user_class, total, total + count)
+                for user_class, (total, count) in enumerate(zip(self._totals, self._starts, strict=True))
+            ]
+        )[1]
+
+    def latest(self, classes: Iterable[int], worker: int) -> int:
+        """Return of which of the classes the worker is to stop a user; it must have one of them to stop."""
+        stops = self._stops[worker]
+        return max((c for c in classes if stops[c]), key=self._last.__getitem__)
+
+    def fewest(self, user_class: int, workers: int) -> int:
+        """Return that of the workers which has the fewest users of the class."""
+        return self._holders.fewest(user_class, workers)
+
+    def stop(self, worker: int, user_class: int) -> None:
+        """Note that one of the users to stop has stopped."""
         self._stops[worker][user_class] -= 1
         if not self._stops[worker][user_class]:
-            self._stopping[user_class] ^= bit
+            self.stopping[user_class] ^= 1 << worker
         self._change(worker, user_class, -1)
-        if self._stopping[user_class]:
-            insort(self._stop_order, self._last(user_class))
-        return worker, user_class
 
-    def start(self, workers: int) -> tuple[int, int]:
-        """Start one user on one of the workers; return (worker, class)."""
-        user_class = min(
-            (c for c, users in enumerate(self._starts) if users),
-            key=lambda c: self._places.of(c, self._totals[c]),
-        )
+    def start(self, worker: int, user_class: int) -> None:
+        """Note that one of the users to start has started."""
         self._starts[user_class] -= 1
-        # On a worker that has the fewest of the class, for the mix on each worker.
-        having = self._having[user_class]
-        bits = next(bits for users in sorted(having) if (bits := having[users] & workers))
-        worker = (bits & -bits).bit_length() - 1
         self._change(worker, user_class, +1)
-        # What is left to stop of this class comes at another place now.
-        if self._stopping[user_class]:
-            self._stop_order = sorted(self._last(c) for _, c in self._stop_order)
-        return worker, user_class
 
-    def _last(self, user_class: int) -> tuple[int, int]:
-        return self._places.of(user_class, self._totals[user_class] - 1), user_class
+    def descent(self, loads: Loads, ideal: Ideal) -> Descent:
+        """Return the way down from here."""
+        return Descent(
+            loads=loads,
+            stops=self._stops,
+            holders=self._holders,
+            order=self._next_stops(),
+            ideal=ideal,
+        )
+
+    def _next_stops(self) -> list[tuple[int, int]]:
+        """(Place, class) of all users left to stop, the last place first."""
+        left = [sum(by_class[c] for by_class in self._stops) for c in range(len(self._starts))]
+        places, classes = in_order(
+            [
+                self._places.between(user_class, total - count, total)
+                for user_class, (total, count) in enumerate(zip(self._totals, left, strict=True))
+            ]
+        )
+        return list(zip(reversed(places), reversed(classes), strict=True))
 
     def _change(self, worker: int, user_class: int, change: int) -> None:
-        bit = 1 << worker
-        having = self._having[user_class]
-        users = self._users[worker][user_class]
-        having[users] ^= bit
-        if not having[users]:
-            del having[users]
-        having[users + change] = having.get(users + change, 0) | bit
-        self._users[worker][user_class] = users + change
+        self._holders.change(worker, user_class, change)
         self._totals[user_class] += change
+        self._last[user_class] = self._places.of(user_class, self._totals[user_class] - 1)
 
 
 def _mask(users: Iterable[int]) -> int:

@@ -58,7 +58,8 @@ class PlacementPlan:
 class PlanBasis:
     """All that a plan follows from: equal bases give equal plans, so whoever keeps the basis keeps the plan.
 
-    `goal` holds from `start_us` on; each of `later`, in order of time, from its own moment on.
+    `goal` holds from `start_us` on; each of `later`, in order of time, from its own moment on. While it
+    `is_held` only its stops are followed; the plan is the same.
     """
 
     start_us: int
@@ -66,6 +67,7 @@ class PlanBasis:
     goal: Goal
     workers: tuple[WorkerCapacity, ...]
     later: tuple[TimedGoal, ...] = ()
+    is_held: bool = False
 
 
 def plan_of(basis: PlanBasis) -> PlacementPlan:

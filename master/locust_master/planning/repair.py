@@ -2,20 +2,19 @@
 
 A worker was lost or joined, or the classes were changed. What stops, and how many each worker and class
 starts, is known beforehand (see `fewest_changes`); here it is put in order. A turn stops one user, or starts
-one, or stops one and then starts one; while users are to be stopped and to be started, every turn does both.
-At each turn
+one, or stops one and then starts one. First users of classes that have too many are exchanged for users of
+classes that have too few; then users are moved from worker to worker, each within its class; then the total
+goes to the goal. So
 
+* users of the wrong class, which a run of just as many users would not have, never become more;
+* from a placement without any, no class is ever as much as one user from its ideal share;
 * the total goes toward the goal or stays;
-* the summed distance of the classes from their numbers in the end does not grow;
-* workers of equal capacity get no further apart than they were, or than one user.
+* workers of equal capacity get no further apart than they were, or than one user, as far as the mix lets
+them:
+  up always, down nearly always, for what stops is of a class that is due and must be where it runs.
 
-Why the last holds: a swap stops a user on a heaviest worker that has one to stop and starts one on a
-lightest that has one to start, if the first is heavier. If it is not, one of the two has both to do, since a
-worker that only stops is above its share and one that only starts is below: that one swaps in its place.
-Where only stops or only starts are left, all workers that take part are on the same side of their shares.
-
-Among the classes, what comes last in the class sequence is stopped first and what comes first started first,
-so that on the way up the mix is that of a run of as many users as soon as it can be.
+On the way down a turn of the mix may be changed by another for the balance, as long as no class is as much as
+one user off; see `descent`.
 
 Pure: it must never know what time it is.
 """
@@ -26,12 +25,14 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from locust_master.planning.fewest import Changes, fewest_changes
+from locust_master.planning.ideal import Ideal
 from locust_master.planning.loads import Loads
 from locust_master.planning.mix import Mix
 from locust_master.planning.placement import Placement
-from locust_master.planning.share import Places
+from locust_master.planning.places import Places
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,13 @@ class Disturbed:
     runners: tuple[int, ...]
     running: list[list[int]]
     wanted: list[int]
-    class_turns: Iterator[int]
-    capacity_turns: Iterator[int]
+    ideal: Ideal
+    class_places: Places
+    capacity_places: Places
+
+    def by_class(self) -> list[int]:
+        """Return how many users of each class run in all."""
+        return [sum(users[user_class] for users in self.running) for user_class in range(len(self.classes))]
 
 
 class RepairWay:
@@ -71,8 +77,15 @@ class RepairWay:
         self.workers = disturbed.workers
         self.classes = disturbed.classes
         self._running = disturbed.running
+        seats, places = _seats(disturbed.runners), disturbed.capacity_places
         changes = fewest_changes(
-            running=disturbed.running, wanted=disturbed.wanted, runners=disturbed.runners
+            running=disturbed.running,
+            wanted=disturbed.wanted,
+            runners=disturbed.runners,
+            # At which turn of the workers' fair sequence a worker with so many users gets another.
+            turn_of=lambda worker, users: places.of(
+                disturbed.runners[worker], users * seats[worker][0] + seats[worker][1]
+            ),
         )
         self.stop_count = sum(map(sum, changes.stops))
         self.start_count = sum(changes.class_starts)
@@ -109,49 +122,86 @@ class RepairWay:
         }
 
     def _enumerate(self, turns: int) -> None:
-        while max(len(self._stopped), len(self._started)) < turns:
-            stopped, started = next(self._turns)
+        missing = turns - max(len(self._stopped), len(self._started))
+        for stopped, started in islice(self._turns, max(0, missing)):
             if stopped is not None:
                 self._stopped.append(stopped)
             if started is not None:
                 self._started.append(started)
 
 
+def _seats(runners: Sequence[int]) -> list[tuple[int, int]]:
+    """(How many workers have as many runners as this one, how many of them come before it) of each worker."""
+    seats = Counter(runners)
+    before: Counter[int] = Counter()
+    found = []
+    for count in runners:
+        found.append((seats[count], before[count]))
+        before[count] += 1
+    return found
+
+
 def _turns(given: Disturbed, changes: Changes) -> Iterator[tuple[int | None, int | None]]:
     """Yield (user to stop, user to start) of each turn."""
-    length = max(sum(map(sum, given.running)), sum(given.wanted))
     loads = Loads(
         loads=[sum(by_class) for by_class in given.running],
         runners=given.runners,
-        stops=[sum(by_class) for by_class in changes.stops],
         starts=changes.worker_starts,
-        places=Places(given.capacity_turns, length),
+        places=given.capacity_places,
     )
     mix = Mix(
         running=given.running,
         stops=changes.stops,
         starts=changes.class_starts,
-        places=Places(given.class_turns, length),
+        places=given.class_places,
     )
     width = len(given.classes)
+    running = sum(map(sum, given.running))
 
-    def stop(candidates: int) -> int:
-        worker, user_class = mix.stop(candidates)
+    def stop(worker: int, user_class: int) -> int:
+        mix.stop(worker, user_class)
         loads.stop(worker)
         return worker * width + user_class
 
-    def start(candidates: int) -> int:
-        worker, user_class = mix.start(candidates)
+    def start(workers: int, user_class: int) -> int:
+        worker = mix.fewest(user_class, workers)
+        mix.start(worker, user_class)
         loads.start(worker)
         return worker * width + user_class
 
-    stops, starts = sum(map(sum, changes.stops)), sum(changes.class_starts)
-    for turn in range(max(stops, starts)):
-        if turn >= stops:
-            yield None, start(loads.lightest())
-        elif turn >= starts:
-            yield stop(loads.heaviest()), None
-        else:
-            heavy, light = loads.swap()
-            # In this order: the class that stops may be the one that is to start elsewhere.
-            yield stop(heavy), start(light)
+    surplus = [have - want for have, want in zip(given.by_class(), given.wanted, strict=True)]
+    above = [c for c in range(width) if surplus[c] > 0 and mix.is_above(c, running)]
+    for user_class in _lacking(given):
+        heavy, light = loads.swap(mix.stopping_any(above))
+        worker = _lowest(heavy)
+        stopped = mix.latest(above, worker)
+        # In this order: the class that stops may be the one that is to start elsewhere.
+        yield stop(worker, stopped), start(light, user_class)
+        surplus[stopped] -= 1
+        if not surplus[stopped] or not mix.is_above(stopped, running):
+            above.remove(stopped)
+    while classes := mix.moving():
+        heavy, light = loads.swap(mix.stopping_any(classes))
+        worker = _lowest(heavy)
+        moved = mix.latest(classes, worker)
+        yield stop(worker, moved), start(light, moved)
+    for worker, user_class in mix.descent(loads, given.ideal).users():
+        yield worker * width + user_class, None
+    for user_class in mix.next_starts():
+        yield None, start(loads.lightest(), user_class)
+
+
+def _lacking(given: Disturbed) -> list[int]:
+    """Classes of the users that start in exchange for ones of classes that have too many."""
+    have = given.by_class()
+    surplus = sum(max(0, users - want) for users, want in zip(have, given.wanted, strict=True))
+    places = sorted(
+        (given.class_places.of(user_class, turn), user_class)
+        for user_class, (users, want) in enumerate(zip(have, given.wanted, strict=True))
+        for turn in range(users, want)
+    )
+    return [user_class for _, user_class in places[:surplus]]
+
+
+def _lowest(workers: int) -> int:
+    return (workers & -workers).bit_length() - 1

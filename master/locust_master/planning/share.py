@@ -9,10 +9,12 @@ Pure: it must never depend on anything but the weights.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from fractions import Fraction
 from heapq import heappop, heappush
-from itertools import cycle, islice
+from itertools import chain, cycle, islice
+
+from locust_master.planning.stretches import fair_stretches
 
 # Longest stretch that is kept for repeating (count of picks; 8 bytes each). Weights whose sum, in lowest
 # terms, is longer are computed pick by pick, which is some ten times slower but needs no memory.
@@ -45,45 +47,26 @@ def fair_sequence(weights: Sequence[float]) -> Iterator[int]:
     if len(shares) == 1:
         yield from cycle(shares)
     repeat = _repeat_length([weights[index] for index in shares])
-    if repeat is None:
-        yield from _earliest_deadline_first(shares)
-        return
-    first: list[int] = []
-    picks = _earliest_deadline_first(shares)
-    for _ in range(repeat):
-        pick = next(picks)
-        first.append(pick)
-        yield pick
-    if first:
-        yield from cycle(first)
-
-
-class Places:
-    """At which place of a sequence somebody's n-th turn comes (both from 0).
-
-    Only the first `length` places of the sequence are looked at; turns beyond them come after all of them,
-    those of whoever has most beyond the last.
-    """
-
-    __slots__ = ("_length", "_places")
-
-    def __init__(self, sequence: Iterator[int], length: int) -> None:
-        self._length = length
-        self._places: dict[int, list[int]] = {}
-        for place, key in enumerate(islice(sequence, length)):
-            self._places.setdefault(key, []).append(place)
-
-    def of(self, key: int, turn: int) -> int:
-        """Return the place of the given turn of `key`."""
-        places = self._places.get(key, ())
-        return places[turn] if turn < len(places) else self._length + turn - len(places)
-
-
-def _earliest_deadline_first(shares: dict[int, float]) -> Iterator[int]:
-    """Tijdeman's rule. With k shares no count is ever more than 1 - 1/(2k - 2) away from its share."""
     if not shares:
         return
-    slack = 1 / (2 * len(shares) - 2)
+    picks = chain.from_iterable(fair_stretches(shares, slack_of(shares)))
+    if repeat is None:
+        yield from picks
+    first: list[int] = []
+    for pick in islice(picks, repeat):
+        first.append(pick)
+        yield pick
+    yield from cycle(first)
+
+
+def slack_of(shares: Sized) -> float:
+    """Tijdeman's slack: with k shares no count is ever more than 1 - 1/(2k - 2) away from its share."""
+    return 1 / (2 * len(shares) - 2)
+
+
+def earliest_deadline_first(shares: Mapping[int, float]) -> Iterator[int]:
+    """Tijdeman's rule pick by pick, for two shares or more: what the stretches must give, told plainly."""
+    slack = slack_of(shares)
     counts = dict.fromkeys(shares, 0)
     # (prefix length from which it may come, index) and (prefix length by which it must have come, index).
     waiting: list[tuple[float, int]] = []
@@ -116,6 +99,6 @@ def _repeat_length(weights: Sequence[float]) -> int | None:
     scale = math.lcm(*(weight.denominator for weight in exact))
     whole = [int(weight * scale) for weight in exact]
     if not whole:
-        return 0
+        return None
     length = sum(whole) // math.gcd(*whole)
     return length if length <= MAX_REPEATED_PICKS else None

@@ -8,14 +8,14 @@ Pure: it must never know what time it is.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from itertools import islice
 from typing import Protocol
 
 from locust_master.planning.deal import Deal, deal_of
 from locust_master.planning.goal import Goal, class_order
+from locust_master.planning.ideal import Ideal
 from locust_master.planning.placement import Placement, WorkerCapacity, users_in
+from locust_master.planning.places import Places
 from locust_master.planning.repair import Disturbed, RepairWay
 from locust_master.planning.share import fair_sequence
 
@@ -103,7 +103,9 @@ def way_from(current: Placement, *, goal: Goal, workers: Sequence[WorkerCapacity
     if deal.is_placed(live, running):
         return DealtWay(deal, before=running, after=deal.reach(goal.users))
     names = tuple(dict.fromkeys([*deal.classes, *(name for by_class in live.values() for name in by_class)]))
-    counted = Counter(islice(class_order(goal.classes), deal.reach(goal.users)))
+    wanted = deal.reach(goal.users)
+    length = max(running, wanted)
+    class_places = Places(class_order(goal.classes), length)
     runners = tuple(worker.runners for worker in workers)
     return RepairWay(
         Disturbed(
@@ -111,9 +113,11 @@ def way_from(current: Placement, *, goal: Goal, workers: Sequence[WorkerCapacity
             classes=names,
             runners=runners,
             running=[[max(0, by_class.get(name, 0)) for name in names] for by_class in live.values()],
-            wanted=[counted[index] for index in range(len(names))],
-            class_turns=class_order(goal.classes),
-            capacity_turns=map(runners.__getitem__, fair_sequence(runners)),
+            wanted=[class_places.turns_before(index, wanted) for index in range(len(names))],
+            ideal=Ideal(goal.classes, len(names)),
+            class_places=class_places,
+            # A turn more for each worker: its next user may come beyond all that run.
+            capacity_places=Places(map(runners.__getitem__, fair_sequence(runners)), length + len(runners)),
         )
     )
 

@@ -114,7 +114,7 @@ def _obstacles(stored: StoredRun, wanted: Wanted, now: Written) -> Iterator[Obst
     if old_s < -CLOCK_TOLERANCE_S:
         yield Obstacle(ObstacleKind.TOO_OLD, f"it was last written {-old_s:.0f} s in the future")
     if stored.bundle_digest != wanted.bundle_digest:
-        yield Obstacle(ObstacleKind.OTHER_LOCUSTFILE, "the locustfile is another one")
+        yield Obstacle(ObstacleKind.OTHER_LOCUSTFILE, "the locustfile, or a file beside it, is another one")
     if stored.defaults != wanted.options.to_message():
         names = ", ".join(_different_options(stored, wanted))
         yield Obstacle(ObstacleKind.OTHER_OPTIONS, f"the command line says something else about {names}")

@@ -1,8 +1,9 @@
 """Keeps the store's facts about the present run fresh, so that another life of the master could take it up.
 
 Plans are handed in before anybody follows them, losses with the report that tells them, a stop before any
-worker hears of it; everything else within a tenth of a second. Once a second something is written in any
-case: its age tells how long a master has been away.
+worker hears of it; everything else within a tenth of a second. Whoever asks for a change is answered when the
+store has it, however long the disk takes: what was answered is never taken back. Once a second something is
+written in any case: its age tells how long a master has been away.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from locust_master.cluster import Cluster
@@ -33,7 +34,8 @@ BEAT_S = 1.0
 """Seconds between two writes at most: a fraction of the shortest --resume-within that makes sense."""
 
 STORE_PATIENCE_S = 1.0
-"""Seconds that a stop or an edit waits for the disk; then it goes on: a slow disk must not keep load up."""
+"""Seconds that a stop waits for the disk before users end: a slow disk must not keep load up. Whoever asked
+for it, or for anything else, is answered when it is written; after so long a line in the log says why not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,23 +82,24 @@ class RunKeeper:
             self.look(time.monotonic())
 
     async def wait_kept(self) -> None:
-        """Waits until all that is true of the run now is in the store, for a while."""
+        """Waits until all that is true of the run now is in the store, or cannot be."""
         run = self._run
-        if run is not None and run.stopped_us is None:
-            await self._wait(self._progress(run))
+        if run is not None and run.stopped_us is None and not await self._is_kept_soon(run):
+            await self._wait(run)
 
     async def wait_stop_kept(self, run: Run, *, stop_timeout_ms: int) -> None:
-        """Waits until the store says that `run` is stopping, for a while: a stop is never taken back."""
+        """Waits until the store says that `run` is stopping, for `STORE_PATIENCE_S` at most."""
         self._stop = _Stop(stop_timeout_ms, run.now_us(time.monotonic_ns()))
-        await self._wait(self._progress(run))
+        await self._is_kept_soon(run)
 
     async def wait_epoch_kept(self, run: Run, stats_epoch: int) -> None:
-        """Waits until the store knows an epoch that workers are to hear of, for a while.
+        """Waits until the store knows an epoch that workers are to hear of.
 
         A report of an epoch that a master has never heard of would be no report to it.
         """
         self._epoch = stats_epoch
-        await self._wait(self._progress(run))
+        if not await self._is_kept_soon(run):
+            await self._wait(run)
 
     def _progress(self, run: Run) -> Progress:
         """How far the run is; what was promised counts as done, until it is."""
@@ -110,18 +113,28 @@ class RunKeeper:
             )
         return replace(progress, stats_epoch=max(progress.stats_epoch, self._epoch))
 
-    async def _wait(self, progress: Progress) -> None:
-        assert self._writer is not None, "a run is followed from its start"
-        facts = self._changes(time.monotonic()) or Facts(progress=progress)
+    async def _is_kept_soon(self, run: Run) -> bool:
         try:
             async with asyncio.timeout(STORE_PATIENCE_S):
-                await self._writer.wait_facts(replace(facts, progress=progress))
+                await self._wait(run)
         except TimeoutError:
-            logger.warning("the run store is slow, a change is made before it is written")
+            logger.warning(
+                "the run store is slow: a change is not written yet, and not answered before it is"
+            )
+            return False
+        return True
 
-    def _keep_plan(self, basis: PlanBasis) -> None:
+    async def _wait(self, run: Run) -> None:
+        assert self._writer is not None, "a run is followed from its start"
+        progress = self._progress(run)
+        facts = self._changes(time.monotonic()) or Facts(progress=progress)
+        await self._writer.wait_facts(replace(facts, progress=progress))
+
+    def _keep_plan(self, basis: PlanBasis, done: Callable[[], None]) -> None:
         if self._run is not None and self._writer is not None:
-            self._writer.add_facts(Facts(progress=self._progress(self._run), plan=basis))
+            self._writer.add_facts(Facts(progress=self._progress(self._run), plan=basis), done)
+        else:
+            done()
 
     def _changes(self, now_s: float) -> Facts | None:
         run = self._run

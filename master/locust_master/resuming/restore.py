@@ -62,6 +62,7 @@ def restored_run(
         lifecycle=Lifecycle(progress.state),
         later=stored.plan.later,
         plan=plan_of(stored.plan),
+        basis=stored.plan,
         stats_epoch=max(progress.stats_epoch, totals.epoch),
         events=EventLog.restored(events),
         losses=list(stored.losses),
@@ -69,7 +70,10 @@ def restored_run(
         stop_timeout_ms=progress.stop_timeout_ms,
         last_actor=progress.last_actor,
     )
+    if stored.plan.is_held:
+        run.handover.begin(run.plan.by_worker, at_us=run.now_us(now_ns))
     totals.begin_epoch(run.stats_epoch)
+    totals.resumed_ms = run.now_us(now_ns) // 1_000
     run.advance(run.now_us(now_ns))
     live = {member.uid.hex() for member in stored.members if member.is_live}
     for key in totals.worker_names:

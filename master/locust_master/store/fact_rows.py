@@ -110,9 +110,16 @@ def read_report_marks(connection: sqlite3.Connection) -> dict[bytes, ReportMark]
         ):
             known = marks.get(uid)
             if known is None or sequence > known.sequence:
-                is_final = report_pb2.Report.FromString(blob).final
-                marks[uid] = ReportMark(sequence, is_final, at_ms)
+                report = report_pb2.Report.FromString(blob)
+                marks[uid] = ReportMark(sequence, report.final, min(at_ms, _newest_slice_ms(report, at_ms)))
     return marks
+
+
+def _newest_slice_ms(report: report_pb2.Report, at_ms: int) -> int:
+    """Run time of the newest samples of a report that may have been long on its way; else when it came."""
+    if report.snapshot:  # its slices are as wide as the run
+        return at_ms
+    return max((each.start_ms for each in report.slices), default=at_ms)
 
 
 def _write_progress(connection: sqlite3.Connection, progress: Progress, written: Written) -> None:

@@ -90,7 +90,8 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class ReportMark:
-    """The newest report of a worker that is stored; `at_ms` is the run time at which it came."""
+    """The newest report of a worker that is stored; `at_ms` is the run time until which its samples are here,
+    or earlier."""
 
     sequence: int
     is_final: bool

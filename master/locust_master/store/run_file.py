@@ -14,8 +14,9 @@ from locust_master.merging.series import SeriesTable, labels_of, series_key
 from locust_master.run import RunRecord
 from locust_master.store.fact_rows import write_facts
 from locust_master.store.facts import Facts, Written, newest_of
-from locust_master.store.folding import SecondsFold, SliceContent, SliceId, WorkerFold, write_slice
+from locust_master.store.folding import SecondsFold, WorkerFold
 from locust_master.store.schema import connect
+from locust_master.store.slice_content import SliceContent, SliceId, read_slices
 from locust_master.store.worker_reports import worker_reports
 from locust_protocol.limits import MAX_DEALT_MS, MAX_SERIES_NAMES
 from locust_protocol.v1 import assignment_pb2, control_service_pb2, report_pb2, snapshot_pb2
@@ -220,25 +221,22 @@ class RunFile:
         )
         for (payload,) in journal:
             report = report_pb2.Report.FromString(payload)
-            fold.add(report)
+            slices = fold.add(report)
             self._seconds.learn(worker_uid, report.series)
-            for message in report.slices:
-                if not report.snapshot and message.width_ms <= MAX_DEALT_MS:
-                    self._seconds.add(worker_uid, message)
+            for each in slices:
+                if not report.snapshot and each.message.width_ms <= MAX_DEALT_MS:
+                    self._seconds.add(worker_uid, each)
         return fold.message()
 
     def _with_stored(self, slices: dict[SliceId, SliceContent]) -> dict[SliceId, SliceContent]:
         """Adds to each slice what was stored of it before."""
-        stored = SecondsFold(self._series)
-        for place in slices:
+        for place, content in slices.items():
             row = self._connection.execute(
                 "SELECT slice FROM seconds WHERE stats_epoch = ? AND start_ms = ? AND width_ms = ?", place
             ).fetchone()
             if row is not None:
-                stored.add_stored(report_pb2.Slice.FromString(row[0]))
-        for place, content in stored.take().items():
-            for number, samples in content.rows.items():
-                slices[place].add_row(number, samples)
+                for each in read_slices([report_pb2.Slice.FromString(row[0])]):
+                    content.add(each)
         return slices
 
     def _new_series(self) -> list[tuple[int, bytes]]:
@@ -249,13 +247,7 @@ class RunFile:
 
 def _second_row(entry: tuple[SliceId, SliceContent]) -> tuple[int, int, int, int, int, bytes]:
     place, content = entry
-    sums = [row.sums for row in content.rows.values()]
-    return (
-        *place,
-        sum(each.requests for each in sums),
-        sum(each.failures for each in sums),
-        write_slice(place, content).SerializeToString(),
-    )
+    return (*place, *content.requests_and_failures(), content.to_bytes(place))
 
 
 class _Transaction:

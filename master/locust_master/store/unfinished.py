@@ -33,7 +33,15 @@ def unfinished_files(run_dir: Path) -> list[Path]:
 
     Files that cannot be read are left alone, and said in the log.
     """
-    return [path for path in run_files(run_dir) if _is_unfinished(path)]
+    return [path for path in run_files(run_dir) if _outcome(path) == control_service_pb2.RUN_OUTCOME_RUNNING]
+
+
+def newest_if_interrupted(run_dir: Path) -> Path | None:
+    """Returns the file of the newest run if that was closed as INTERRUPTED."""
+    newest = next(iter(run_files(run_dir)), None)
+    if newest is None or _outcome(newest) != control_service_pb2.RUN_OUTCOME_INTERRUPTED:
+        return None
+    return newest
 
 
 def read_stored_run(path: Path) -> StoredRun | None:
@@ -96,13 +104,14 @@ def close_interrupted(path: Path) -> None:
         file.close()
 
 
-def _is_unfinished(path: Path) -> bool:
+def _outcome(path: Path) -> int | None:
+    """Returns how a run ended; None when that cannot be read."""
     try:
         with closing(connect(path, create=False)) as connection:
             row = connection.execute("SELECT outcome FROM run").fetchone()
     except BeingMade:
-        return False
+        return None
     except (sqlite3.Error, UnknownVersion) as error:
         logger.warning("run left as it is file=%s error=%s", path, error)
-        return False
-    return row is not None and row[0] == control_service_pb2.RUN_OUTCOME_RUNNING
+        return None
+    return None if row is None else int(row[0])

@@ -33,7 +33,8 @@ __all__ = ["RunWriter", "lock_run_dir"]
 logger = logging.getLogger(__name__)
 
 GROUP_S = 0.1
-"""Seconds that a commit waits for company: short beside the second between two reports of a worker."""
+"""Seconds that a commit waits for company: short beside the second between two reports of a worker. The
+thread sleeps meanwhile: to wake for each of 300 reports a second would take the loop's turn as often."""
 
 MAX_GROUP = 1_000
 """Reports in one commit."""
@@ -105,8 +106,7 @@ class _Batch:
             self.is_last = True
         else:
             self.events.append(wish)
-        is_awaited = bool(self.finishes or self.recalls) or any(each.done is not None for each in self.facts)
-        return self.is_last or is_awaited or len(self.reports) >= MAX_GROUP
+        return _is_awaited(wish) or len(self.reports) >= MAX_GROUP
 
     def callbacks(self) -> list[Callable[[], None]]:
         """Who is to be told that all of it is written, or cannot be."""
@@ -115,6 +115,13 @@ class _Batch:
             *(each.done for each in self.facts if each.done is not None),
             *(each.done for each in self.finishes),
         ]
+
+
+def _is_awaited(wish: _Wish) -> bool:
+    """True when somebody waits for it, and so it does not wait for company."""
+    if isinstance(wish, _Facts):
+        return wish.done is not None
+    return isinstance(wish, _Finish | _Recall | _Close)
 
 
 class RunWriter:
@@ -127,6 +134,7 @@ class RunWriter:
         self._open_file = open_file
         self._loop = asyncio.get_running_loop()
         self._wishes: queue.SimpleQueue[_Wish] = queue.SimpleQueue()
+        self._hurry = threading.Event()
         self._thread = threading.Thread(target=self._run, name="run-store", daemon=True)
 
     @classmethod
@@ -149,7 +157,7 @@ class RunWriter:
     def append(self, worker_uid: bytes, sequence: int, payload: bytes, on_stored: Callable[[], None]) -> None:
         """Writes a report; `on_stored` is called on the loop when it is committed, or cannot be."""
         at_ms = max(0, (time.monotonic_ns() - self._record.start_ns) // 1_000_000)
-        self._wishes.put(_Report(StoredReport(worker_uid, sequence, payload, at_ms), on_stored))
+        self._put(_Report(StoredReport(worker_uid, sequence, payload, at_ms), on_stored))
 
     def reports_of(self, worker_uid: bytes) -> Sequence[report_pb2.Report]:
         """Returns all reports of a worker that were handed in, folded or not; nothing when the disk fails.
@@ -157,7 +165,7 @@ class RunWriter:
         The loop waits for it: a snapshot, which asks for this, comes after a double fault and no other time.
         """
         recall = _Recall(worker_uid, Future())
-        self._wishes.put(recall)
+        self._put(recall)
         try:
             return recall.answer.result(RECALL_TIMEOUT_S)
         except TimeoutError:
@@ -165,16 +173,19 @@ class RunWriter:
 
     def add_event(self, event: snapshot_pb2.RunEvent) -> None:
         """Writes an event."""
-        self._wishes.put(event)
+        self._put(event)
 
-    def add_facts(self, facts: Facts) -> None:
-        """Writes facts, in the order in which they come, reports included."""
-        self._wishes.put(_Facts(facts, None))
+    def add_facts(self, facts: Facts, done: Callable[[], None] | None = None) -> None:
+        """Writes facts, in the order in which they come, reports included; at once when `done` is waited for.
+
+        `done` is called on the loop when they are in the file, or cannot be.
+        """
+        self._put(_Facts(facts, done))
 
     async def wait_facts(self, facts: Facts) -> None:
         """Writes facts at once; waits until they, and all that came before, are in the file, or cannot be."""
         done = asyncio.Event()
-        self._wishes.put(_Facts(facts, done.set))
+        self._put(_Facts(facts, done.set))
         await done.wait()
 
     async def finish(self, run: Run) -> None:
@@ -196,13 +207,18 @@ class RunWriter:
             worker_names={bytes.fromhex(key): name for key, name in totals.worker_names.items()},
         )
         done = asyncio.Event()
-        self._wishes.put(_Finish(ending, done.set))
+        self._put(_Finish(ending, done.set))
         await done.wait()
 
     async def close(self) -> None:
         """Writes what is left and ends the thread."""
-        self._wishes.put(_Close())
+        self._put(_Close())
         await asyncio.to_thread(self._thread.join)
+
+    def _put(self, wish: _Wish) -> None:
+        self._wishes.put(wish)
+        if _is_awaited(wish):
+            self._hurry.set()
 
     # ── in the thread ────────────────────────────────────────────────────────────────────────────────────
 
@@ -230,10 +246,12 @@ class RunWriter:
         """Waits for a wish, and a little for others."""
         batch = _Batch()
         is_full = batch.take(self._wishes.get())
-        deadline_s = time.monotonic() + GROUP_S
-        while not is_full and (left_s := deadline_s - time.monotonic()) > 0:
+        if not is_full:
+            self._hurry.wait(GROUP_S)
+        self._hurry.clear()
+        while not is_full:
             try:
-                is_full = batch.take(self._wishes.get(timeout=left_s))
+                is_full = batch.take(self._wishes.get_nowait())
             except queue.Empty:
                 break
         return batch

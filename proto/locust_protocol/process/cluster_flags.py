@@ -93,7 +93,7 @@ _WORKER_FLAGS = (
     EXTRA_FILES,
 )
 
-_LISTENING_FLAGS = (
+LISTENING_FLAGS = (
     Flag(
         ("--bind-host", "--master-bind-host"),
         "Address to listen on; * is all interfaces.",
@@ -114,6 +114,7 @@ _LISTENING_FLAGS = (
         metavar="PORT",
     ),
 )
+"""Where the master listens."""
 
-CLUSTER_FLAGS = (*_WORKER_FLAGS, *_LISTENING_FLAGS)
+CLUSTER_FLAGS = (*_WORKER_FLAGS, *LISTENING_FLAGS)
 """Workers and listening address, in the order of the help."""

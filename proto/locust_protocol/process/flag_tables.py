@@ -1,9 +1,9 @@
 """The flags of each command, and the parsers made of them.
 
 `locust-master` looks at its command line twice: first with `first_look_parser`, which knows what is
-needed to find the locustfile and nothing else; then the script host, which has loaded it, parses all of
-it with `run_parser` and what the locustfile adds. A runner parses the tokens that the master sends with
-`runner_parser`, which looks at neither environment nor files of its machine.
+needed to find the locustfile and to try the port; then the script host, which has loaded it, parses all
+of it with `run_parser` and what the locustfile adds. A runner parses the tokens that the master sends
+with `runner_parser`, which looks at neither environment nor files of its machine.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from locust_protocol.limits import DEFAULT_PORT, RECONNECT_TIMEOUT_S
-from locust_protocol.process.cluster_flags import EXTRA_FILES
+from locust_protocol.process.cluster_flags import EXTRA_FILES, LISTENING_FLAGS
 from locust_protocol.process.command_line import build_parser
 from locust_protocol.process.config_files import UnknownKeys
 from locust_protocol.process.flag_parser import FlagParser
 from locust_protocol.process.flag_values import process_count, remote_port, timespan
 from locust_protocol.process.flags import Flag, FlagKind, FlagTable
 from locust_protocol.process.general_flags import CONFIG, GENERAL_FLAGS, LOGGING_FLAGS, NOTED_HELP, VERSION
-from locust_protocol.process.run_flags import LOCUSTFILE, RUN_FLAGS
+from locust_protocol.process.run_flags import LIST_CLASSES, LOCUSTFILE, RUN_FLAGS
 
 MASTER = "Master"
 RUNNERS = "Runners"
@@ -44,8 +44,17 @@ _MASTER_PORT = Flag(
     metavar="PORT",
 )
 
-FIRST_LOOK_FLAGS = (LOCUSTFILE, EXTRA_FILES, CONFIG, NOTED_HELP, VERSION)
-"""What is needed before the locustfile can be loaded; `-h` is only noted, as its text needs that."""
+FIRST_LOOK_FLAGS = (
+    LOCUSTFILE,
+    EXTRA_FILES,
+    LIST_CLASSES,
+    *LISTENING_FLAGS,
+    CONFIG,
+    NOTED_HELP,
+    VERSION,
+)
+"""What is needed before the locustfile can be loaded, and where to listen: that a port is taken is said
+before anything that takes time. `-h` is only noted, as its text needs the locustfile."""
 
 WORKER_FLAGS = (
     _MASTER_HOST,
@@ -151,7 +160,7 @@ def runner_parser() -> FlagParser:
 
 
 def first_look_parser() -> FlagParser:
-    """Return the parser that finds the locustfile on a master's command line; use `parse_known_flags`."""
+    """Return the parser of a master's first look at its command line; use `parse_known_flags`."""
     return build_parser(
         [FIRST_LOOK_FLAGS],
         prog="locust-master",

@@ -71,13 +71,17 @@ def timespan_of_at_least(low_s: float) -> Callable[[str], float]:
 
 def stages(text: str) -> tuple[tuple[float, int], ...]:
     """Stages as (seconds, users), from a text like "60s:100,5m:100,30s:0"."""
-    found = []
-    for part in text.split(","):
-        duration, colon, users = part.strip().rpartition(":")
-        if not colon:
-            raise ArgumentTypeError(f"stage '{part.strip()}' is not TIME:USERS, such as 60s:100")
-        found.append((timespan(duration), whole_number_between(0)(users)))
-    return tuple(found)
+    return tuple(_stage(part.strip()) for part in text.split(","))
+
+
+def _stage(text: str) -> tuple[float, int]:
+    duration, colon, users = text.rpartition(":")
+    if not colon:
+        raise ArgumentTypeError(f"stage '{text}' is not TIME:USERS, such as 60s:100")
+    try:
+        return timespan(duration), whole_number_between(0)(users)
+    except ArgumentTypeError as error:
+        raise ArgumentTypeError(f"stage '{text}' is not TIME:USERS, such as 60s:100: {error}") from None
 
 
 def process_count(text: str) -> int:

@@ -29,6 +29,14 @@ CLASSES = "User classes"
 MAX_EXIT_CODE = 255
 """The highest exit code that a POSIX system passes on."""
 
+LIST_CLASSES = Flag(
+    ("-l", "--list"),
+    "List the user classes of the locustfile and exit.",
+    TEST,
+    FlagKind.SWITCH,
+    dest="list_commands",
+)
+
 LOCUSTFILE = Flag(
     ("-f", "--locustfile"),
     "Python file with the test; several with commas between, a folder, or the name of a module.",
@@ -118,13 +126,7 @@ _TEST_FLAGS = (
         FlagKind.SWITCH,
         env="LOCUST_EQUAL_WEIGHTS",
     ),
-    Flag(
-        ("-l", "--list"),
-        "List the user classes of the locustfile and exit.",
-        TEST,
-        FlagKind.SWITCH,
-        dest="list_commands",
-    ),
+    LIST_CLASSES,
 )
 
 _START_AND_END_FLAGS = (

@@ -16,7 +16,7 @@ from locust_master.merging.totals import RunTotals
 from locust_protocol.histogram import Histogram
 from locust_protocol.v1 import report_pb2
 from tests.master.agents import Agent
-from tests.master.merging.test_broken_senders import PLACES, broken, changes
+from tests.master.merging.test_broken_senders import PLACES, broken, changes, sound_report
 from tests.master.merging.test_columns import facts, fed
 from tests.master.merging.test_totals_laws import Sample, samples
 
@@ -67,11 +67,7 @@ def test_nothing_is_taken_into_arrays_that_breaks_a_rule(
     values: list[int], wanted: list[tuple[str, int]]
 ) -> None:
     """The checks are written twice; the fast ones may only be harsher, and then the slow ones decide."""
-    agent = Agent(1)
-    for value_us in (*values, values[0]):
-        agent.record(value_us, name=f"/{value_us % 3}", response_bytes=7)
-    agent.record(9_000, name="/b", error="refused")
-    (report,) = agent.reports()
+    report = sound_report(values)
     slices = broken(report, [change for change in wanted if change[0] not in PLACES]).slices
     each = read_arrays(slices)
     if each is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +23,16 @@ changes = st.lists(
     min_size=1,
     max_size=3,
 )
+
+
+def sound_report(values: Sequence[int]) -> report_pb2.Report:
+    """The report of an agent that counted these response times under three names, and a failure."""
+    agent = Agent(1)
+    for value_us in (*values, values[0]):
+        agent.record(value_us, name=f"/{value_us % 3}", response_bytes=7)
+    agent.record(9_000, name="/b", error="refused")
+    (report,) = agent.reports()
+    return report
 
 
 def broken(report: report_pb2.Report, wanted: list[tuple[str, int]]) -> report_pb2.Report:

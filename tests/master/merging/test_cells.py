@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from locust_master.merging.cells import CellPool, PooledHistogram
-from locust_protocol.histogram import MAX_VALUE_US, Histogram
+from locust_master.merging.cells import ArrayHistogram, CellPool, PooledHistogram
+from locust_protocol.histogram import MAX_BUCKET_INDEX, MAX_VALUE_US, Histogram
 
 ROWS = 4
 SHARES = (0.0, 0.1, 0.5, 0.9, 0.999, 1.0)
@@ -97,7 +98,7 @@ def test_pages_of_a_cleared_row_are_used_again() -> None:
             held = pool.page_count
         wide.clear()
     assert pool.page_count == held
-    assert pool.dense(3).sum() == 0
+    assert pool.stretch(3)[1].sum() == 0
 
 
 def test_cells_of_many_rows_are_added_at_once() -> None:
@@ -105,4 +106,28 @@ def test_cells_of_many_rows_are_added_at_once() -> None:
     pool = CellPool()
     pool.add(np.array([5, 5, 4_000]), np.array([9, 9, 12_000]), np.array([2, 3, 7]))
     pool.add(np.array([5]), np.array([9]), None)
-    assert (pool.dense(5)[9], pool.dense(4_000)[12_000], pool.dense(6).sum()) == (6, 7, 0)
+    found = [PooledHistogram(pool, row).counts for row in (5, 4_000, 6)]
+    assert found == [{9: 6}, {12_000: 7}, {}]
+
+
+@given(samples=st.lists(values, max_size=30), others=st.lists(values, max_size=30))
+def test_a_histogram_of_an_array_joins_any_other(samples: list[int], others: list[int]) -> None:
+    """What is gathered is read once, and never changed."""
+    plain, other = histogram(samples), histogram(others)
+    dense = np.zeros(MAX_BUCKET_INDEX + 1, np.int64)
+    for bucket, times in plain.counts.items():
+        dense[bucket] = times
+    array = ArrayHistogram(dense)
+    array.count, array.total_us, array.min_us, array.max_us = (
+        plain.count,
+        plain.total_us,
+        plain.min_us,
+        plain.max_us,
+    )
+    pooled = PooledHistogram(CellPool(), 3)
+    pooled.add(other)
+    assert array == plain
+    assert array.joined(other) == array.joined(pooled) == plain.joined(other)
+    assert array.quantiles_us(SHARES) == plain.quantiles_us(SHARES)
+    with pytest.raises(TypeError):
+        array.add(other)

@@ -12,7 +12,7 @@ from locust_master.merging.totals import RunTotals
 from locust_protocol.v1 import report_pb2
 from tests.master.agents import Agent
 from tests.master.merging.slow_decoding import slow_rows
-from tests.master.merging.test_broken_senders import broken, changes
+from tests.master.merging.test_broken_senders import broken, changes, sound_report
 from tests.master.merging.test_totals_laws import Sample, samples
 
 NO_ROWS = "refused"
@@ -48,11 +48,7 @@ def test_what_the_slow_way_refuses_is_refused_and_nothing_else(
     values: list[int], wanted: list[tuple[str, int]]
 ) -> None:
     """The checks are written anew for speed: each of them must still be there, and none be harsher."""
-    agent = Agent(1)
-    for value_us in (*values, values[0]):
-        agent.record(value_us, name=f"/{value_us % 3}", response_bytes=7)
-    agent.record(9_000, name="/b", error="refused")
-    (report,) = agent.reports()
+    report = sound_report(values)
     (message,) = broken(report, wanted).slices
     assert rows_or_refusal(message, fast=True) == rows_or_refusal(message, fast=False)
 

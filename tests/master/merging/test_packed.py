@@ -10,7 +10,7 @@ from locust_master.merging.packed import COLUMNS, read_packed
 from locust_protocol.histogram import PRECISION_BITS
 from locust_protocol.v1 import histogram_pb2, report_pb2
 
-numbers = st.one_of(st.integers(0, 300), st.integers(0, (1 << 42) - 1))
+numbers = st.one_of(st.integers(0, 300), st.integers(0, (1 << 56) - 1))
 columns = st.lists(numbers, max_size=5)
 narrow = st.lists(st.one_of(st.integers(0, 300), st.integers(0, (1 << 32) - 1)), max_size=5)
 
@@ -68,7 +68,7 @@ def as_protobuf_reads(message: report_pb2.Slice) -> list[list[int]]:
 @given(messages=st.lists(slices(), min_size=1, max_size=4))
 @settings(max_examples=80, deadline=None)
 def test_columns_are_those_of_protobuf(messages: list[report_pb2.Slice]) -> None:
-    """Whatever is left out, empty, or one to six bytes long."""
+    """Whatever is left out, empty, or one to eight bytes long."""
     found = read_packed(messages)
     if found is None:
         assert all(message.ByteSize() == 0 for message in messages)
@@ -80,7 +80,7 @@ def test_columns_are_those_of_protobuf(messages: list[report_pb2.Slice]) -> None
 
 
 UNUSUAL = {
-    "a number over 2^42": report_pb2.Slice(requests=[1 << 42]),
+    "a number over 2^56": report_pb2.Slice(requests=[1 << 56]),
     "response times corrected for coordinated omission": report_pb2.Slice(
         corrected=histogram_pb2.TimedColumns(count=[1])
     ),

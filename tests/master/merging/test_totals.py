@@ -137,6 +137,20 @@ def test_current_rate_is_the_mean_of_the_complete_seconds_at_most_ten() -> None:
     assert totals.worker_rate(agent.key, totals.complete_until_ms()) == 30
 
 
+def test_current_rate_leaves_out_the_time_in_which_the_master_was_away() -> None:
+    """Users that ended with it, or were fenced, are no slower target."""
+    totals, agent = RunTotals(), Agent(1)
+    for second in (*range(5), *range(11, 16)):
+        if second == 11:
+            totals.resumed_ms = 10_100
+            rate = totals.current_rates(totals.total, totals.complete_until_ms())[0]
+            assert rate == 10  # until a second is complete it is that of before
+        agent.record(1_000, second=second, times=10)
+        agent.flush(totals, at_ms=second * 1_000 + 400)
+    assert totals.current_rates(totals.total, totals.complete_until_ms())[0] == 10
+    assert totals.worker_rate(agent.key, totals.complete_until_ms()) == 10
+
+
 def test_rows_know_the_revision_at_which_they_changed() -> None:
     """Watchers are sent what changed."""
     totals, agent = RunTotals(), Agent(1)

@@ -13,8 +13,10 @@ from locust_master.losses import Loss
 from locust_master.outputs import console
 from locust_master.outputs.report import FinalReport
 from locust_master.outputs.text import plain
-from locust_protocol.v1 import report_pb2
+from locust_protocol.v1 import report_pb2, snapshot_pb2
 from tests.master.outputs.runs_with_samples import CountingRun, Samples, report_of, shop_run
+
+KIND_RUNNER = snapshot_pb2.RUN_EVENT_KIND_RUNNER
 
 STATISTICS = """\
 Type     Name                   # reqs          # fails |    Avg     Min     Max     Med |     req/s  failures/s
@@ -251,3 +253,35 @@ def test_progress_line_says_how_the_run_goes() -> None:
         f"{total.current_rps:.1f} req/s, {total.current_failures_per_second:.1f} failures/s, "
         "5 requests, 1 failed, p95 250 ms"
     )
+
+
+def test_progress_line_says_whom_it_waits_for() -> None:
+    """Current figures stand still while a worker is silent, and look like a target that does."""
+    assert console.waiting_for({}) == ""
+    assert console.waiting_for({"w1": 4.2}) == "waiting for w1, silent for 4 s"
+    many = {f"w{number}": float(number) for number in range(10)}
+    assert console.waiting_for(many) == "waiting for w9, w8, w7 and 7 more, silent for 9 s"
+    report = report_of(shop_run())
+    line = console.progress_line(
+        report, state="running", users=4, target_users=4, workers=1, waiting="waiting for w1\x1b[2J"
+    )
+    assert line.endswith("p95 250 ms; waiting for w1[2J")
+
+
+def test_summary_says_which_runners_were_blocked_or_left_dead() -> None:
+    """The figures of such a run are not those of a healthy one."""
+    counting = CountingRun()
+    events = counting.run.events
+    for at_ms in (3_000, 9_000):
+        events.add(KIND_RUNNER, "w1: runner 0 is blocked by user code in lf.py:7", at_ms=at_ms)
+    events.add(snapshot_pb2.RUN_EVENT_KIND_UNSPECIFIED, "w1: runner 0 answers again", at_ms=9_500)
+    events.add(KIND_RUNNER, "w1: runner 1 exited with code 1, and is left dead", at_ms=12_000)
+    assert console.remarks(report_of(counting)) == [
+        "Runners: w1: runner 0 is blocked by user code in lf.py:7, 2 times",
+        "Runners: w1: runner 1 exited with code 1, and is left dead at 12 s",
+    ]
+    for number in range(14):
+        events.add(KIND_RUNNER, f"w{number}: runner 5 exited", at_ms=20_000)
+    lines = console.remarks(report_of(counting))
+    assert len(lines) == 11
+    assert lines[-1] == "Runners: 6 further kinds of trouble, which the run's events have"

@@ -26,7 +26,9 @@ def _entries(counting: CountingRun) -> list[dict[str, Any]]:
 
 def test_entry_has_locusts_keys() -> None:
     """A key that is missing breaks a script; one more breaks none."""
-    for entry in _entries(shop_run()):
+    entries = _entries(shop_run())
+    assert len(entries) == 3
+    for entry in entries:
         assert entry.keys() >= LOCUSTS_KEYS
 
 

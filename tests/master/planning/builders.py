@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 
 from hypothesis import strategies as st
 
@@ -75,6 +76,16 @@ def by_class(placement: Placement) -> Counter[str]:
 
 def by_worker(placement: Placement) -> dict[str, int]:
     return {worker: sum(classes.values()) for worker, classes in placement.items()}
+
+
+def turn_ends(current: Placement, goal: Goal, workers: Sequence[WorkerCapacity]) -> Iterator[Placement]:
+    """What runs at first on the given workers, and after each turn of a plan."""
+    here = {worker.worker: current.get(worker.worker, {}) for worker in workers}
+    taken = plan_steps(current=here, goal=goal, workers=workers, start_us=0)
+    yield here
+    for (step, running), later in zip_longest(walk(here, taken), taken[1:]):
+        if later is None or later.due_us > step.due_us:
+            yield running
 
 
 def walk(current: Placement, taken: Iterable[Step]) -> Iterator[tuple[Step, Placement]]:

@@ -20,7 +20,12 @@ from locust_master.store.facts import Facts, Progress, ReportMark, SecondUsers, 
 from locust_master.store.plan_text import plan_basis, plan_text
 from locust_master.store.reader import list_runs, load_events, load_totals
 from locust_master.store.run_dir import lock_run_dir
-from locust_master.store.unfinished import close_interrupted, read_stored_run, unfinished_files
+from locust_master.store.unfinished import (
+    close_interrupted,
+    newest_if_interrupted,
+    read_stored_run,
+    unfinished_files,
+)
 from locust_master.store.writer import RunWriter
 from locust_protocol.v1 import control_service_pb2, snapshot_pb2
 from tests.master.agents import Agent
@@ -39,6 +44,7 @@ bases = st.builds(
     goals,
     st.lists(st.builds(WorkerCapacity, names, st.integers(0, 9)), max_size=3).map(tuple),
     st.lists(st.builds(TimedGoal, st.integers(0, 2**60), goals), max_size=2).map(tuple),
+    st.booleans(),
 )
 
 PROGRESS = Progress(
@@ -68,7 +74,8 @@ def test_plan_is_read_back_exactly(basis: PlanBasis) -> None:
 
 def test_plan_has_no_field_that_the_text_does_not_know() -> None:
     """Whoever adds a nested part has to teach it to the text; plain fields go along by themselves."""
-    assert {each.name for each in fields(PlanBasis)} == {"start_us", "current", "goal", "workers", "later"}
+    known = {"start_us", "current", "goal", "workers", "later", "is_held"}
+    assert {each.name for each in fields(PlanBasis)} == known
 
 
 async def test_facts_are_read_back_as_written(tmp_path: Path) -> None:
@@ -126,9 +133,11 @@ async def test_unfinished_runs_are_closed_as_interrupted(tmp_path: Path) -> None
         writer.add_event(snapshot_pb2.RunEvent(id=1, text="joined"))
         await writer.close()
         assert unfinished_files(tmp_path) == [writer.path]
+        assert newest_if_interrupted(tmp_path) is None
         assert read_stored_run(writer.path) is None
         await asyncio.to_thread(close_interrupted, writer.path)
         assert unfinished_files(tmp_path) == []
+        assert newest_if_interrupted(tmp_path) == writer.path
         (listed,) = list_runs(tmp_path, 10)
         assert listed.outcome == control_service_pb2.RUN_OUTCOME_INTERRUPTED
         assert listed.total.requests == 1

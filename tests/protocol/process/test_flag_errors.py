@@ -40,7 +40,7 @@ def refusal(parser: FlagParser, *argv: str) -> str:
         (["-r", "0"], ["--spawn-rate", "above 0"]),
         (["--stages", "60s"], ["--stages", "'60s' is not TIME:USERS"]),
         (["--stages", "60s:5,later:3"], ["--stages", "'later' is not a time span"]),
-        (["--stages", "60s:-5"], ["--stages", "-5 is below 0"]),
+        (["--stages", "5s:1,60s:-5"], ["--stages", "stage '60s:-5' is not TIME:USERS", "-5 is below 0"]),
         (["--step-users", "0"], ["--step-users", "0 is below 1"]),
         (["--step-time", "0"], ["--step-time", "0 is below 0.001 s"]),
         (["--max-names", "0"], ["--max-names", "0 is below 1"]),

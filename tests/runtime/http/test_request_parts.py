@@ -104,6 +104,12 @@ def test_short_way_to_a_place_gives_what_parsing_gives(base: str, path: str) -> 
         assert (quick.url, quick.origin, quick.target) == (slow.url, slow.origin, slow.target)
 
 
+@pytest.mark.parametrize("path", ["/", "/products/17", "/search?q=a&page=2"])
+def test_short_way_is_taken_for_plain_paths(path: str) -> None:
+    """Nearly every request of a test goes there: the twin must not agree by never answering."""
+    assert below(locate("http://h"), path) == locate("http://h" + path)
+
+
 @pytest.mark.parametrize(
     ("arguments", "content", "fields"),
     [

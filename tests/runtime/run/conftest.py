@@ -22,7 +22,7 @@ def target() -> Iterator[Target]:
 def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunnerDriver]:
     agent_folder = tmp_path_factory.mktemp("agent")
     (agent_folder / "conftest_of_the_agent.py").write_text("")
-    with RunnerDriver(agent_folder=agent_folder) as runner:
+    with RunnerDriver(folder=agent_folder) as runner:
         yield runner
 
 

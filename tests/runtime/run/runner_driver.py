@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -48,9 +48,10 @@ RUN_ID = b"0123456789abcdef"
 class RunnerDriver:
     """One runner process: `with RunnerDriver() as runner:`."""
 
-    def __init__(self, *, agent_folder: Path | None = None) -> None:
-        """`agent_folder` is the working folder that the process inherits."""
-        self._agent_folder = agent_folder
+    def __init__(self, *, folder: Path | None = None, environment: Mapping[str, str] | None = None) -> None:
+        """`folder` and `environment` are what the process inherits, this one's without them."""
+        self._folder = folder
+        self._environment = environment
         self.received: list[FromRunner] = []
         self.reports: list[Report] = []
         self.accepts_reports = True
@@ -65,7 +66,8 @@ class RunnerDriver:
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stderr=self._stderr,
-                cwd=self._agent_folder,
+                cwd=self._folder,
+                env=self._environment,
                 start_new_session=True,
             )
         return self

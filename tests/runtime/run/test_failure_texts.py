@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import socket
+from time import process_time
 
 import pytest
 import requests
@@ -105,8 +106,32 @@ def test_log_buffer_takes_records_whose_arguments_do_not_fit() -> None:
         ("('127.0.0.1', 54321)", "('127.0.0.1', 54321)"),
         ("defaced facade", "defaced facade"),
         ("<A object at 0x7f00deadbeef>", "<A object at 0x....>"),
+        ("404 for /item/123", "404 for /item/<number>"),
+        ("500 for /item/123", "500 for /item/<number>"),
+        (
+            "404: http://127.0.0.1:8000/a/1/2?id=7&x=y",
+            "404: http://127.0.0.1:8000/a/<number>/<number>?id=<number>&x=y",
+        ),
+        ("url: /item/12.json (port=80)", "url: /item/<number>.json (port=80)"),
+        ("HTTP/2 503, HTTP/1.1 500", "HTTP/2 503, HTTP/1.1 500"),
+        ("3/4 of 24/11/2026, v2/1.5", "3/4 of 24/11/2026, v2/1.5"),
+        ("/v1/b12/7-up?code=a1", "/v1/b12/7-up?code=a1"),
     ],
 )
 def test_text_without_what_differs_from_record_to_record(text: str, grouped: str) -> None:
     """Unique texts would fill the table of failures with one each."""
     assert error_text(text) == grouped
+
+
+def test_traceback_keeps_the_numbers_in_the_paths_of_files() -> None:
+    """It is there to be opened."""
+    text = '  File "/home/me/2024/7/shop.py", line 7, in buy\n'
+    assert traceback_text(text) == text
+
+
+def test_long_text_without_a_url_is_searched_once() -> None:
+    """A failure must not cost its runner more than the request did."""
+    began_s = process_time()
+    for _ in range(10):
+        error_text("a" * 4 * MAX_ERROR_TEXT_CHARS + " /7")
+    assert process_time() - began_s < 1.0

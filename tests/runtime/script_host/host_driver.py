@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from locust_protocol.runner.v1.link_pb2 import (
     CommandLine,
@@ -30,25 +27,12 @@ class HostDriver(RunnerDriver):
     """One script host, started in a folder and with an environment of its own."""
 
     def __init__(self, start_directory: Path, environment: Mapping[str, str] | None = None) -> None:
-        super().__init__()
-        self._start_directory = start_directory
         own = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
-        self._environment = {**own, "HOME": str(start_directory), **(environment or {})}
+        super().__init__(
+            folder=start_directory,
+            environment={**own, "HOME": str(start_directory), **(environment or {})},
+        )
         self._taken = 0
-
-    def __enter__(self) -> Self:
-        self._socket, theirs = socket.socketpair()
-        with theirs:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "locust_runtime", "--link-fd", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stderr=self._stderr,
-                start_new_session=True,
-                cwd=self._start_directory,
-                env=self._environment,
-            )
-        return self
 
     def import_locustfile(self, folder: Path) -> None:
         """The first Load of two: nothing is answered."""

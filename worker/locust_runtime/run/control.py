@@ -17,7 +17,8 @@ from time import monotonic_ns
 from gevent.event import Event
 
 from locust_protocol.runner.v1.link_pb2 import FromRunner, Target, TargetApplied
-from locust_protocol.schedule import Span, UserSchedule
+from locust_protocol.schedule import UserSchedule
+from locust_protocol.schedule_messages import read_goal
 from locust_protocol.v1.assignment_pb2 import ClassGoal, Phase
 from locust_protocol.v1.report_pb2 import WorkerState
 from locust_runtime.run.link import Link
@@ -221,13 +222,4 @@ def _schedule(goal: ClassGoal, classes: Mapping[str, type[User]]) -> tuple[type[
         raise TargetRefused(f"the locustfile here has no user class {goal.user_class!r}")
     if goal.WhichOneof("goal") == "arrivals":
         raise TargetRefused(f"{goal.user_class}: arrivals are not supported by this release")
-    spans = tuple(
-        Span(
-            first_due_us=span.first_due_us,
-            interval_us=span.interval_us,
-            count=span.count,
-            change=span.change,
-        )
-        for span in goal.users.spans
-    )
-    return user_class, UserSchedule(user_class=goal.user_class, base_users=goal.users.base_users, spans=spans)
+    return user_class, read_goal(goal)

@@ -1,7 +1,9 @@
 """What an exception is called in the statistics, and whose fault it is.
 
 Texts are what failures are grouped by: a memory address, a UUID or the number of an order in one would make
-a group of each failure, so they are masked; what is short, such as a status or a port, tells failures apart.
+a group of each failure, so they are masked, short numbers too where a URL has them as a part of its path or
+as a value; what else is short, such as a status or a port, tells failures apart. This is done here and
+nowhere else: agent and master group by the texts that they get.
 The exception itself is never kept: it holds frames, and frames hold responses.
 """
 
@@ -29,6 +31,16 @@ _LONG_HEX: Final = re.compile(r"\b(?=[0-9a-fA-F]*[0-9])(?=[0-9a-fA-F]*[a-fA-F])[
 
 _LONG_NUMBER: Final = re.compile(r"\d{6,}")
 """Ids and times; ports have five digits at most."""
+
+_BREAKS: Final = r"\s\"'<>()\[\],|"
+
+_WITH_SLASH: Final = re.compile(rf"(?<![^{_BREAKS}])[^{_BREAKS}/?]*+[/?][^{_BREAKS}]*")
+"""What may be a URL or a part of one. It begins where a word does, so that a long text is searched once."""
+
+_PATH_NUMBER: Final = re.compile(r"(?<=/)\d+(?!\.\d)(?![\w%+~-])")
+"""A part of a path that is a number, an ending such as `.json` aside; `1.1` and `2-step` are none."""
+
+_VALUE_NUMBER: Final = re.compile(r"(?<==)\d+(?!\.\d)(?![\w%+~-])")
 
 _LONG_PART: Final = re.compile(r"[0-9a-fA-F]{6}")
 """What all of them have: most texts have none, and are looked at once."""
@@ -85,7 +97,10 @@ def error_origin(exception: BaseException | str) -> ErrorOrigin.ValueType:
 
 def _bounded(text: str) -> str:
     # What is far beyond the limit is cut off anyway and need not be searched.
-    return shortened(masked(text[: 4 * MAX_ERROR_TEXT_CHARS]), MAX_ERROR_TEXT_CHARS)
+    text = masked(text[: 4 * MAX_ERROR_TEXT_CHARS])
+    if "/" in text or "?" in text:
+        text = _WITH_SLASH.sub(_without_ids, text)
+    return shortened(text, MAX_ERROR_TEXT_CHARS)
 
 
 def masked(text: str) -> str:
@@ -96,6 +111,16 @@ def masked(text: str) -> str:
         return text
     text = _LONG_HEX.sub("<hex>", _UUID.sub("<uuid>", text))
     return _LONG_NUMBER.sub("<number>", text)
+
+
+def _without_ids(found: re.Match[str]) -> str:
+    """A URL with its numbers masked; what is none, such as 3/4, HTTP/2 or a date, stays."""
+    word = found[0]
+    path, mark, query = word.partition("?")
+    head, slash, _ = path.partition("/")
+    if slash and not head.isupper() and (not head or ":" in head or any(char.isalpha() for char in head)):
+        path = _PATH_NUMBER.sub("<number>", path)
+    return path + mark + _VALUE_NUMBER.sub("<number>", query) if mark else path
 
 
 def shortened(text: str, limit_chars: int) -> str:

@@ -20,6 +20,7 @@ from locust_protocol.limits import (
     MAX_CUSTOM_MESSAGES_PER_REPORT,
     MAX_REPORT_BYTES,
     OTHER_NAME,
+    RUNNER_COMPLETE_WITHIN_S,
     RUNNER_FLUSH_INTERVAL_S,
 )
 from locust_protocol.runner.v1.link_pb2 import FromRunner
@@ -36,10 +37,6 @@ logger = logging.getLogger(__name__)
 
 HEARTBEAT_S = 1.0
 """Seconds after which a report is sent even when nothing has happened; user data is collected as often."""
-
-COMPLETE_WITHIN_S = 0.4
-"""Seconds that a runner with users is behind in saying until when it has reported: what it may have lost when
-it dies is declared from there, and half a second is promised."""
 
 MAX_WAITING_MESSAGES = 1_000
 """Custom messages that wait for a report: 16 reports' worth. Then sending one raises."""
@@ -127,7 +124,7 @@ class Reporter:
         """True when at the next look it would be too late to say that there are no samples."""
         if self._recorder.has_samples:
             return False
-        return (monotonic_ns() - self._complete_ns) / 1e9 + self._interval_s >= COMPLETE_WITHIN_S
+        return (monotonic_ns() - self._complete_ns) / 1e9 + self._interval_s >= RUNNER_COMPLETE_WITHIN_S
 
     def _send(self, *, is_final: bool) -> None:
         is_heartbeat = is_final or self._pending.is_heartbeat_due

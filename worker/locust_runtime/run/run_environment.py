@@ -19,10 +19,10 @@ from locust_protocol.v1.assignment_pb2 import ClusterView, RunSettings
 from locust_protocol.v1.report_pb2 import RunnerData
 from locust_runtime.environment import Environment
 from locust_runtime.events import EventHook
+from locust_runtime.exception_log import tell_repeated
 from locust_runtime.exceptions import StopTest
-from locust_runtime.loader import LocustfileError
 from locust_runtime.run.recorder import RunRecorder
-from locust_runtime.run.user_code import UserCode, parse_settings
+from locust_runtime.run.user_code import UserCode, renew_options
 from locust_runtime.runners import (
     STATE_CLEANUP,
     STATE_RUNNING,
@@ -106,6 +106,7 @@ class RunEnvironment:
         """All users have ended: the test_stop listeners."""
         self._runner.state = STATE_STOPPED
         self._fire(self._environment.events.test_stop, environment=self._environment)
+        tell_repeated()
 
     def collect_user_data(self) -> RunnerData | None:
         """What the report_to_master listeners want the master's worker_report listeners to have."""
@@ -151,22 +152,8 @@ class RunEnvironment:
             user_class.host = environment.host or own_host
         if settings.log_level:
             logging.getLogger().setLevel(settings.log_level.upper())
-        self._apply_options(settings)
-
-    def _apply_options(self, settings: RunSettings) -> None:
-        """Renew parsed_options in place: user code may hold on to the object."""
-        if _same_options(settings, self._settings):
-            return
-        try:
-            options = parse_settings(settings, file=self._environment.locustfile or "")
-        except LocustfileError as error:
-            logger.error("the options of the run are refused, those before stay: %s", error.message)
-            return
-        self._settings = settings
-        if self._environment.parsed_options is None:
-            self._environment.parsed_options = options
-        else:
-            vars(self._environment.parsed_options).update(vars(options))
+        if not _same_options(settings, self._settings) and renew_options(environment, settings):
+            self._settings = settings
 
     def _note_user_error(self, exception: BaseException, tb: TracebackType | None, **_rest: object) -> None:
         text = "".join(traceback.format_tb(tb))

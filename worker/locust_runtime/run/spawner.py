@@ -23,6 +23,7 @@ import gevent
 from gevent import Greenlet, getcurrent
 from gevent.pool import Group
 
+from locust_runtime.exception_log import log_exception
 from locust_runtime.exceptions import StopTest
 from locust_runtime.users import REQUEST_GRACE_S, Leave, User
 
@@ -61,9 +62,9 @@ class UserPopulation:
             self._ended[user_class] += 1
             self._on_stop_test(str(stop))
             return None
-        except Exception:
+        except Exception as error:
             self._ended[user_class] += 1
-            logger.exception("a user of class %s could not be made", user_class.__name__)
+            log_exception(logger, error, "a user of class %s could not be made", user_class.__name__)
             return None
         if not hasattr(user, "environment"):
             self._ended[user_class] += 1
@@ -149,8 +150,8 @@ class UserPopulation:
             user.run()
         except StopTest as stop:
             self._on_stop_test(str(stop))
-        except Exception:
-            logger.exception("a user of class %s ended", type(user).__name__)
+        except Exception as error:
+            log_exception(logger, error, "a user of class %s ended", type(user).__name__)
 
     def _note_end(self, user: User, _greenlet: object) -> None:
         # Runs in the hub: it must neither block nor log.

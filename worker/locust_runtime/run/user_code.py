@@ -5,6 +5,7 @@ Both roles of this program do exactly this; they differ in the runner that user 
 
 from __future__ import annotations
 
+import logging
 import os
 from argparse import Namespace
 from collections.abc import Callable
@@ -21,6 +22,8 @@ from locust_runtime.manifest import build_manifest
 from locust_runtime.run.options import parse_arguments
 from locust_runtime.runners import Runner
 from locust_runtime.users import User
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,23 @@ def parse_settings(settings: RunSettings, *, file: str) -> Namespace:
     if settings.HasField("host"):
         options.host = settings.host
     return options
+
+
+def renew_options(environment: Environment, settings: RunSettings) -> bool:
+    """Bring `parsed_options` to the settings of a run, in place: user code may hold on to the object.
+
+    False when the locustfile refuses them: then those before stay, and that is logged.
+    """
+    try:
+        options = parse_settings(settings, file=environment.locustfile or "")
+    except LocustfileError as error:
+        logger.error("the options of the run are refused, those before stay: %s", error.message)
+        return False
+    if environment.parsed_options is None:
+        environment.parsed_options = options
+    else:
+        vars(environment.parsed_options).update(vars(options))
+    return True
 
 
 def load_failed(error: LocustfileError) -> LoadFailed:

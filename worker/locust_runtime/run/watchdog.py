@@ -84,12 +84,12 @@ class Pulse:
         return silent_ns // 1000 if silent_ns > BLOCKED_AFTER_S * 1e9 else 0
 
     def blocked_at(self) -> str:
-        """`file:line` where the hub's thread is now: in the locustfile's folder if it passes through it."""
+        """`file:line` where the hub's thread is: as seen from the locustfile's folder if it passes that."""
         innermost = sys._current_frames().get(self.main_thread)
         frame: FrameType | None = innermost
         while frame is not None and self.code_directory:
             if frame.f_code.co_filename.startswith(self.code_directory):
-                return _place(frame)
+                return _place(frame).removeprefix(self.code_directory)
             frame = frame.f_back
         return _place(innermost) if innermost is not None else ""
 
@@ -165,8 +165,8 @@ class Watchdog:
         if frame.WhichOneof("frame") != "ping":
             self._waiting_frames = self._deliver(frame)
             return
-        if frame.ping.HasField("lease_left_ms"):
-            self._lease.renew(frame.ping.lease_left_ms)
+        if frame.ping.HasField("lease_until_ns"):
+            self._lease.renew(frame.ping.lease_until_ns)
         blocked_us = self._pulse.blocked_us()
         pong = Pong(
             id=frame.ping.id,

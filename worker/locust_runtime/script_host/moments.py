@@ -10,8 +10,7 @@ import logging
 
 from locust_protocol.runner.v1.link_pb2 import FromRunner, RunMoment, RunPhase, RunPhaseDone
 from locust_protocol.v1.assignment_pb2 import RunSettings
-from locust_runtime.loader import LocustfileError
-from locust_runtime.run.user_code import UserCode, parse_settings
+from locust_runtime.run.user_code import UserCode, renew_options
 from locust_runtime.runners import (
     STATE_RUNNING,
     STATE_STOPPED,
@@ -149,17 +148,5 @@ class Moments:
         environment.user_classes[:] = [
             known[name] for name in settings.user_classes or known if name in known
         ]
-        if settings != self._settings:
-            self._renew_options(settings)
-
-    def _renew_options(self, settings: RunSettings) -> None:
-        try:
-            options = parse_settings(settings, file=self._environment.locustfile or "")
-        except LocustfileError as error:
-            logger.error("the options of the run are refused, those before stay: %s", error.message)
-            return
-        self._settings = settings
-        if self._environment.parsed_options is None:
-            self._environment.parsed_options = options
-        else:
-            vars(self._environment.parsed_options).update(vars(options))
+        if settings != self._settings and renew_options(environment, settings):
+            self._settings = settings

@@ -29,17 +29,17 @@ from locust_protocol.v1 import snapshot_pb2 as locust_dot_v1_dot_snapshot__pb2
 from locust_protocol.v1 import value_pb2 as locust_dot_v1_dot_value__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1blocust/runner/v1/link.proto\x12\x10locust.runner.v1\x1a\x1alocust/v1/assignment.proto\x1a\x18locust/v1/manifest.proto\x1a\x16locust/v1/report.proto\x1a\x18locust/v1/snapshot.proto\x1a\x15locust/v1/value.proto\"\xb8\x04\n\x08ToRunner\x12&\n\x04load\x18\x01 \x01(\x0b\x32\x16.locust.runner.v1.LoadH\x00\x12*\n\x06target\x18\x02 \x01(\x0b\x32\x18.locust.runner.v1.TargetH\x00\x12;\n\x0freport_accepted\x18\x03 \x01(\x0b\x32 .locust.runner.v1.ReportAcceptedH\x00\x12&\n\x04ping\x18\x04 \x01(\x0b\x32\x16.locust.runner.v1.PingH\x00\x12\x32\n\x0e\x63ustom_message\x18\x05 \x01(\x0b\x32\x18.locust.v1.CustomMessageH\x00\x12&\n\x04quit\x18\x06 \x01(\x0b\x32\x16.locust.runner.v1.QuitH\x00\x12/\n\trun_phase\x18\x07 \x01(\x0b\x32\x1a.locust.runner.v1.RunPhaseH\x00\x12\'\n\x08snapshot\x18\x08 \x01(\x0b\x32\x13.locust.v1.SnapshotH\x00\x12=\n\x10worker_connected\x18\t \x01(\x0b\x32!.locust.runner.v1.WorkerConnectedH\x00\x12\x33\n\x0bworker_data\x18\n \x01(\x0b\x32\x1c.locust.runner.v1.WorkerDataH\x00\x12@\n\x12parse_command_line\x18\x0b \x01(\x0b\x32\".locust.runner.v1.ParseCommandLineH\x00\x42\x07\n\x05\x66rame\"\xfa\x01\n\x04Load\x12*\n\x04role\x18\x01 \x01(\x0e\x32\x1c.locust.runner.v1.RunnerRole\x12\x11\n\tdirectory\x18\x02 \x01(\t\x12\x13\n\x0blocustfiles\x18\x03 \x03(\t\x12\x15\n\rbundle_digest\x18\x04 \x01(\x0c\x12(\n\x08settings\x18\x05 \x01(\x0b\x32\x16.locust.v1.RunSettings\x12\x0c\n\x04slot\x18\x06 \x01(\r\x12\r\n\x05index\x18\x07 \x01(\r\x12\x11\n\tclient_id\x18\x08 \x01(\t\x12\x19\n\x11\x66lush_interval_ms\x18\t \x01(\r\x12\x12\n\nmax_series\x18\n \x01(\r\"\x9a\x02\n\x06Target\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12\x0e\n\x06run_id\x18\x02 \x01(\x0c\x12\x1f\n\x05phase\x18\x03 \x01(\x0e\x32\x10.locust.v1.Phase\x12#\n\x05goals\x18\x04 \x03(\x0b\x32\x14.locust.v1.ClassGoal\x12\x14\n\x0crun_start_ns\x18\x05 \x01(\x12\x12\x18\n\x0b\x64\x65\x61\x64line_us\x18\x06 \x01(\x04H\x00\x88\x01\x01\x12\x13\n\x0bstats_epoch\x18\x07 \x01(\r\x12(\n\x08settings\x18\x08 \x01(\x0b\x32\x16.locust.v1.RunSettings\x12\'\n\x07\x63luster\x18\t \x01(\x0b\x32\x16.locust.v1.ClusterViewB\x0e\n\x0c_deadline_us\"2\n\x0eReportAccepted\x12\x0e\n\x06run_id\x18\x01 \x01(\x0c\x12\x10\n\x08sequence\x18\x02 \x01(\x04\"@\n\x04Ping\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x1a\n\rlease_left_ms\x18\x02 \x01(\x04H\x00\x88\x01\x01\x42\x10\n\x0e_lease_left_ms\"\x19\n\x04Quit\x12\x11\n\texit_code\x18\x01 \x01(\x11\"\xa8\x01\n\x08RunPhase\x12+\n\x06moment\x18\x01 \x01(\x0e\x32\x1b.locust.runner.v1.RunMoment\x12\x0e\n\x06run_id\x18\x02 \x01(\x0c\x12\r\n\x05users\x18\x03 \x01(\r\x12\x12\n\nspawn_rate\x18\x04 \x01(\x01\x12(\n\x08settings\x18\x05 \x01(\x0b\x32\x16.locust.v1.RunSettings\x12\x12\n\nload_shape\x18\x06 \x01(\t\"3\n\x0fWorkerConnected\x12\x11\n\tclient_id\x18\x01 \x01(\t\x12\r\n\x05index\x18\x02 \x01(\r\"?\n\nWorkerData\x12\x11\n\tclient_id\x18\x01 \x01(\t\x12\x1e\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\x10.locust.v1.Value\"D\n\x10ParseCommandLine\x12\x11\n\targuments\x18\x01 \x03(\t\x12\x0f\n\x07program\x18\x02 \x01(\t\x12\x0c\n\x04help\x18\x03 \x01(\x08\"\xca\x04\n\nFromRunner\x12*\n\x06loaded\x18\x01 \x01(\x0b\x32\x18.locust.runner.v1.LoadedH\x00\x12\x33\n\x0bload_failed\x18\x02 \x01(\x0b\x32\x1c.locust.runner.v1.LoadFailedH\x00\x12#\n\x06report\x18\x03 \x01(\x0b\x32\x11.locust.v1.ReportH\x00\x12&\n\x04pong\x18\x04 \x01(\x0b\x32\x16.locust.runner.v1.PongH\x00\x12\x39\n\x0etarget_applied\x18\x05 \x01(\x0b\x32\x1f.locust.runner.v1.TargetAppliedH\x00\x12\x39\n\x0equit_requested\x18\x06 \x01(\x0b\x32\x1f.locust.runner.v1.QuitRequestedH\x00\x12\x38\n\x0erun_phase_done\x18\x07 \x01(\x0b\x32\x1e.locust.runner.v1.RunPhaseDoneH\x00\x12\x31\n\nshape_tick\x18\x08 \x01(\x0b\x32\x1b.locust.runner.v1.ShapeTickH\x00\x12.\n\x08quitting\x18\t \x01(\x0b\x32\x1a.locust.runner.v1.QuittingH\x00\x12\x35\n\x0c\x63ommand_line\x18\n \x01(\x0b\x32\x1d.locust.runner.v1.CommandLineH\x00\x12;\n\x0fstart_requested\x18\x0b \x01(\x0b\x32 .locust.runner.v1.StartRequestedH\x00\x42\x07\n\x05\x66rame\"l\n\x06Loaded\x12%\n\x08manifest\x18\x01 \x01(\x0b\x32\x13.locust.v1.Manifest\x12\x0b\n\x03pid\x18\x02 \x01(\r\x12\x14\n\x0ctrace_signal\x18\x03 \x01(\r\x12\x18\n\x10trace_descriptor\x18\x04 \x01(\r\"L\n\nLoadFailed\x12\x0c\n\x04\x66ile\x18\x01 \x01(\t\x12\x0c\n\x04line\x18\x02 \x01(\r\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x11\n\ttraceback\x18\x04 \x01(\t\":\n\x04Pong\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x12\n\nblocked_us\x18\x02 \x01(\x04\x12\x12\n\nblocked_at\x18\x03 \x01(\t\"#\n\rTargetApplied\x12\x12\n\ngeneration\x18\x01 \x01(\x04\"4\n\rQuitRequested\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x13\n\x0b\x65nd_program\x18\x02 \x01(\x08\"\x8a\x01\n\x0cRunPhaseDone\x12+\n\x06moment\x18\x01 \x01(\x0e\x32\x1b.locust.runner.v1.RunMoment\x12\x1e\n\x11process_exit_code\x18\x02 \x01(\x11H\x00\x88\x01\x01\x12\x17\n\x0flistener_errors\x18\x03 \x03(\tB\x14\n\x12_process_exit_code\"a\n\tShapeTick\x12\x0c\n\x04stop\x18\x01 \x01(\x08\x12\r\n\x05users\x18\x02 \x01(\r\x12\x12\n\nspawn_rate\x18\x03 \x01(\x01\x12\x14\n\x0cuser_classes\x18\x04 \x03(\t\x12\r\n\x05\x65rror\x18\x05 \x01(\t\"@\n\x08Quitting\x12\x1e\n\x11process_exit_code\x18\x01 \x01(\x11H\x00\x88\x01\x01\x42\x14\n\x12_process_exit_code\"\x94\x01\n\x0b\x43ommandLine\x12\x0c\n\x04help\x18\x01 \x01(\t\x12\r\n\x05\x65rror\x18\x02 \x01(\t\x12\x11\n\texit_code\x18\x03 \x01(\x11\x12\x11\n\targuments\x18\x04 \x03(\t\x12*\n\x07secrets\x18\x05 \x03(\x0b\x32\x19.locust.v1.SecretArgument\x12\x16\n\x0e\x63ore_arguments\x18\x06 \x03(\t\"I\n\x0eStartRequested\x12\r\n\x05users\x18\x01 \x01(\r\x12\x12\n\nspawn_rate\x18\x02 \x01(\x01\x12\x14\n\x0cuser_classes\x18\x03 \x03(\t*Y\n\nRunnerRole\x12\x1b\n\x17RUNNER_ROLE_UNSPECIFIED\x10\x00\x12\x16\n\x12RUNNER_ROLE_WORKER\x10\x01\x12\x16\n\x12RUNNER_ROLE_MASTER\x10\x02*\x9f\x01\n\tRunMoment\x12\x1a\n\x16RUN_MOMENT_UNSPECIFIED\x10\x00\x12\x17\n\x13RUN_MOMENT_STARTING\x10\x01\x12\x16\n\x12RUN_MOMENT_SPAWNED\x10\x02\x12\x17\n\x13RUN_MOMENT_STOPPING\x10\x03\x12\x16\n\x12RUN_MOMENT_STOPPED\x10\x04\x12\x14\n\x10RUN_MOMENT_RESET\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1blocust/runner/v1/link.proto\x12\x10locust.runner.v1\x1a\x1alocust/v1/assignment.proto\x1a\x18locust/v1/manifest.proto\x1a\x16locust/v1/report.proto\x1a\x18locust/v1/snapshot.proto\x1a\x15locust/v1/value.proto\"\xb8\x04\n\x08ToRunner\x12&\n\x04load\x18\x01 \x01(\x0b\x32\x16.locust.runner.v1.LoadH\x00\x12*\n\x06target\x18\x02 \x01(\x0b\x32\x18.locust.runner.v1.TargetH\x00\x12;\n\x0freport_accepted\x18\x03 \x01(\x0b\x32 .locust.runner.v1.ReportAcceptedH\x00\x12&\n\x04ping\x18\x04 \x01(\x0b\x32\x16.locust.runner.v1.PingH\x00\x12\x32\n\x0e\x63ustom_message\x18\x05 \x01(\x0b\x32\x18.locust.v1.CustomMessageH\x00\x12&\n\x04quit\x18\x06 \x01(\x0b\x32\x16.locust.runner.v1.QuitH\x00\x12/\n\trun_phase\x18\x07 \x01(\x0b\x32\x1a.locust.runner.v1.RunPhaseH\x00\x12\'\n\x08snapshot\x18\x08 \x01(\x0b\x32\x13.locust.v1.SnapshotH\x00\x12=\n\x10worker_connected\x18\t \x01(\x0b\x32!.locust.runner.v1.WorkerConnectedH\x00\x12\x33\n\x0bworker_data\x18\n \x01(\x0b\x32\x1c.locust.runner.v1.WorkerDataH\x00\x12@\n\x12parse_command_line\x18\x0b \x01(\x0b\x32\".locust.runner.v1.ParseCommandLineH\x00\x42\x07\n\x05\x66rame\"\xfa\x01\n\x04Load\x12*\n\x04role\x18\x01 \x01(\x0e\x32\x1c.locust.runner.v1.RunnerRole\x12\x11\n\tdirectory\x18\x02 \x01(\t\x12\x13\n\x0blocustfiles\x18\x03 \x03(\t\x12\x15\n\rbundle_digest\x18\x04 \x01(\x0c\x12(\n\x08settings\x18\x05 \x01(\x0b\x32\x16.locust.v1.RunSettings\x12\x0c\n\x04slot\x18\x06 \x01(\r\x12\r\n\x05index\x18\x07 \x01(\r\x12\x11\n\tclient_id\x18\x08 \x01(\t\x12\x19\n\x11\x66lush_interval_ms\x18\t \x01(\r\x12\x12\n\nmax_series\x18\n \x01(\r\"\x9a\x02\n\x06Target\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12\x0e\n\x06run_id\x18\x02 \x01(\x0c\x12\x1f\n\x05phase\x18\x03 \x01(\x0e\x32\x10.locust.v1.Phase\x12#\n\x05goals\x18\x04 \x03(\x0b\x32\x14.locust.v1.ClassGoal\x12\x14\n\x0crun_start_ns\x18\x05 \x01(\x12\x12\x18\n\x0b\x64\x65\x61\x64line_us\x18\x06 \x01(\x04H\x00\x88\x01\x01\x12\x13\n\x0bstats_epoch\x18\x07 \x01(\r\x12(\n\x08settings\x18\x08 \x01(\x0b\x32\x16.locust.v1.RunSettings\x12\'\n\x07\x63luster\x18\t \x01(\x0b\x32\x16.locust.v1.ClusterViewB\x0e\n\x0c_deadline_us\"2\n\x0eReportAccepted\x12\x0e\n\x06run_id\x18\x01 \x01(\x0c\x12\x10\n\x08sequence\x18\x02 \x01(\x04\"H\n\x04Ping\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x1b\n\x0elease_until_ns\x18\x03 \x01(\x12H\x00\x88\x01\x01\x42\x11\n\x0f_lease_until_nsJ\x04\x08\x02\x10\x03\"\x19\n\x04Quit\x12\x11\n\texit_code\x18\x01 \x01(\x11\"\xa8\x01\n\x08RunPhase\x12+\n\x06moment\x18\x01 \x01(\x0e\x32\x1b.locust.runner.v1.RunMoment\x12\x0e\n\x06run_id\x18\x02 \x01(\x0c\x12\r\n\x05users\x18\x03 \x01(\r\x12\x12\n\nspawn_rate\x18\x04 \x01(\x01\x12(\n\x08settings\x18\x05 \x01(\x0b\x32\x16.locust.v1.RunSettings\x12\x12\n\nload_shape\x18\x06 \x01(\t\"3\n\x0fWorkerConnected\x12\x11\n\tclient_id\x18\x01 \x01(\t\x12\r\n\x05index\x18\x02 \x01(\r\"?\n\nWorkerData\x12\x11\n\tclient_id\x18\x01 \x01(\t\x12\x1e\n\x04\x64\x61ta\x18\x02 \x01(\x0b\x32\x10.locust.v1.Value\"D\n\x10ParseCommandLine\x12\x11\n\targuments\x18\x01 \x03(\t\x12\x0f\n\x07program\x18\x02 \x01(\t\x12\x0c\n\x04help\x18\x03 \x01(\x08\"\xca\x04\n\nFromRunner\x12*\n\x06loaded\x18\x01 \x01(\x0b\x32\x18.locust.runner.v1.LoadedH\x00\x12\x33\n\x0bload_failed\x18\x02 \x01(\x0b\x32\x1c.locust.runner.v1.LoadFailedH\x00\x12#\n\x06report\x18\x03 \x01(\x0b\x32\x11.locust.v1.ReportH\x00\x12&\n\x04pong\x18\x04 \x01(\x0b\x32\x16.locust.runner.v1.PongH\x00\x12\x39\n\x0etarget_applied\x18\x05 \x01(\x0b\x32\x1f.locust.runner.v1.TargetAppliedH\x00\x12\x39\n\x0equit_requested\x18\x06 \x01(\x0b\x32\x1f.locust.runner.v1.QuitRequestedH\x00\x12\x38\n\x0erun_phase_done\x18\x07 \x01(\x0b\x32\x1e.locust.runner.v1.RunPhaseDoneH\x00\x12\x31\n\nshape_tick\x18\x08 \x01(\x0b\x32\x1b.locust.runner.v1.ShapeTickH\x00\x12.\n\x08quitting\x18\t \x01(\x0b\x32\x1a.locust.runner.v1.QuittingH\x00\x12\x35\n\x0c\x63ommand_line\x18\n \x01(\x0b\x32\x1d.locust.runner.v1.CommandLineH\x00\x12;\n\x0fstart_requested\x18\x0b \x01(\x0b\x32 .locust.runner.v1.StartRequestedH\x00\x42\x07\n\x05\x66rame\"l\n\x06Loaded\x12%\n\x08manifest\x18\x01 \x01(\x0b\x32\x13.locust.v1.Manifest\x12\x0b\n\x03pid\x18\x02 \x01(\r\x12\x14\n\x0ctrace_signal\x18\x03 \x01(\r\x12\x18\n\x10trace_descriptor\x18\x04 \x01(\r\"L\n\nLoadFailed\x12\x0c\n\x04\x66ile\x18\x01 \x01(\t\x12\x0c\n\x04line\x18\x02 \x01(\r\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x11\n\ttraceback\x18\x04 \x01(\t\":\n\x04Pong\x12\n\n\x02id\x18\x01 \x01(\x04\x12\x12\n\nblocked_us\x18\x02 \x01(\x04\x12\x12\n\nblocked_at\x18\x03 \x01(\t\"#\n\rTargetApplied\x12\x12\n\ngeneration\x18\x01 \x01(\x04\"4\n\rQuitRequested\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x13\n\x0b\x65nd_program\x18\x02 \x01(\x08\"\x8a\x01\n\x0cRunPhaseDone\x12+\n\x06moment\x18\x01 \x01(\x0e\x32\x1b.locust.runner.v1.RunMoment\x12\x1e\n\x11process_exit_code\x18\x02 \x01(\x11H\x00\x88\x01\x01\x12\x17\n\x0flistener_errors\x18\x03 \x03(\tB\x14\n\x12_process_exit_code\"a\n\tShapeTick\x12\x0c\n\x04stop\x18\x01 \x01(\x08\x12\r\n\x05users\x18\x02 \x01(\r\x12\x12\n\nspawn_rate\x18\x03 \x01(\x01\x12\x14\n\x0cuser_classes\x18\x04 \x03(\t\x12\r\n\x05\x65rror\x18\x05 \x01(\t\"@\n\x08Quitting\x12\x1e\n\x11process_exit_code\x18\x01 \x01(\x11H\x00\x88\x01\x01\x42\x14\n\x12_process_exit_code\"\x94\x01\n\x0b\x43ommandLine\x12\x0c\n\x04help\x18\x01 \x01(\t\x12\r\n\x05\x65rror\x18\x02 \x01(\t\x12\x11\n\texit_code\x18\x03 \x01(\x11\x12\x11\n\targuments\x18\x04 \x03(\t\x12*\n\x07secrets\x18\x05 \x03(\x0b\x32\x19.locust.v1.SecretArgument\x12\x16\n\x0e\x63ore_arguments\x18\x06 \x03(\t\"I\n\x0eStartRequested\x12\r\n\x05users\x18\x01 \x01(\r\x12\x12\n\nspawn_rate\x18\x02 \x01(\x01\x12\x14\n\x0cuser_classes\x18\x03 \x03(\t*Y\n\nRunnerRole\x12\x1b\n\x17RUNNER_ROLE_UNSPECIFIED\x10\x00\x12\x16\n\x12RUNNER_ROLE_WORKER\x10\x01\x12\x16\n\x12RUNNER_ROLE_MASTER\x10\x02*\x9f\x01\n\tRunMoment\x12\x1a\n\x16RUN_MOMENT_UNSPECIFIED\x10\x00\x12\x17\n\x13RUN_MOMENT_STARTING\x10\x01\x12\x16\n\x12RUN_MOMENT_SPAWNED\x10\x02\x12\x17\n\x13RUN_MOMENT_STOPPING\x10\x03\x12\x16\n\x12RUN_MOMENT_STOPPED\x10\x04\x12\x14\n\x10RUN_MOMENT_RESET\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'locust_protocol.runner.v1.link_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RUNNERROLE']._serialized_start=3249
-  _globals['_RUNNERROLE']._serialized_end=3338
-  _globals['_RUNMOMENT']._serialized_start=3341
-  _globals['_RUNMOMENT']._serialized_end=3500
+  _globals['_RUNNERROLE']._serialized_start=3257
+  _globals['_RUNNERROLE']._serialized_end=3346
+  _globals['_RUNMOMENT']._serialized_start=3349
+  _globals['_RUNMOMENT']._serialized_end=3508
   _globals['_TORUNNER']._serialized_start=177
   _globals['_TORUNNER']._serialized_end=745
   _globals['_LOAD']._serialized_start=748
@@ -49,37 +49,37 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REPORTACCEPTED']._serialized_start=1285
   _globals['_REPORTACCEPTED']._serialized_end=1335
   _globals['_PING']._serialized_start=1337
-  _globals['_PING']._serialized_end=1401
-  _globals['_QUIT']._serialized_start=1403
-  _globals['_QUIT']._serialized_end=1428
-  _globals['_RUNPHASE']._serialized_start=1431
-  _globals['_RUNPHASE']._serialized_end=1599
-  _globals['_WORKERCONNECTED']._serialized_start=1601
-  _globals['_WORKERCONNECTED']._serialized_end=1652
-  _globals['_WORKERDATA']._serialized_start=1654
-  _globals['_WORKERDATA']._serialized_end=1717
-  _globals['_PARSECOMMANDLINE']._serialized_start=1719
-  _globals['_PARSECOMMANDLINE']._serialized_end=1787
-  _globals['_FROMRUNNER']._serialized_start=1790
-  _globals['_FROMRUNNER']._serialized_end=2376
-  _globals['_LOADED']._serialized_start=2378
-  _globals['_LOADED']._serialized_end=2486
-  _globals['_LOADFAILED']._serialized_start=2488
-  _globals['_LOADFAILED']._serialized_end=2564
-  _globals['_PONG']._serialized_start=2566
-  _globals['_PONG']._serialized_end=2624
-  _globals['_TARGETAPPLIED']._serialized_start=2626
-  _globals['_TARGETAPPLIED']._serialized_end=2661
-  _globals['_QUITREQUESTED']._serialized_start=2663
-  _globals['_QUITREQUESTED']._serialized_end=2715
-  _globals['_RUNPHASEDONE']._serialized_start=2718
-  _globals['_RUNPHASEDONE']._serialized_end=2856
-  _globals['_SHAPETICK']._serialized_start=2858
-  _globals['_SHAPETICK']._serialized_end=2955
-  _globals['_QUITTING']._serialized_start=2957
-  _globals['_QUITTING']._serialized_end=3021
-  _globals['_COMMANDLINE']._serialized_start=3024
-  _globals['_COMMANDLINE']._serialized_end=3172
-  _globals['_STARTREQUESTED']._serialized_start=3174
-  _globals['_STARTREQUESTED']._serialized_end=3247
+  _globals['_PING']._serialized_end=1409
+  _globals['_QUIT']._serialized_start=1411
+  _globals['_QUIT']._serialized_end=1436
+  _globals['_RUNPHASE']._serialized_start=1439
+  _globals['_RUNPHASE']._serialized_end=1607
+  _globals['_WORKERCONNECTED']._serialized_start=1609
+  _globals['_WORKERCONNECTED']._serialized_end=1660
+  _globals['_WORKERDATA']._serialized_start=1662
+  _globals['_WORKERDATA']._serialized_end=1725
+  _globals['_PARSECOMMANDLINE']._serialized_start=1727
+  _globals['_PARSECOMMANDLINE']._serialized_end=1795
+  _globals['_FROMRUNNER']._serialized_start=1798
+  _globals['_FROMRUNNER']._serialized_end=2384
+  _globals['_LOADED']._serialized_start=2386
+  _globals['_LOADED']._serialized_end=2494
+  _globals['_LOADFAILED']._serialized_start=2496
+  _globals['_LOADFAILED']._serialized_end=2572
+  _globals['_PONG']._serialized_start=2574
+  _globals['_PONG']._serialized_end=2632
+  _globals['_TARGETAPPLIED']._serialized_start=2634
+  _globals['_TARGETAPPLIED']._serialized_end=2669
+  _globals['_QUITREQUESTED']._serialized_start=2671
+  _globals['_QUITREQUESTED']._serialized_end=2723
+  _globals['_RUNPHASEDONE']._serialized_start=2726
+  _globals['_RUNPHASEDONE']._serialized_end=2864
+  _globals['_SHAPETICK']._serialized_start=2866
+  _globals['_SHAPETICK']._serialized_end=2963
+  _globals['_QUITTING']._serialized_start=2965
+  _globals['_QUITTING']._serialized_end=3029
+  _globals['_COMMANDLINE']._serialized_start=3032
+  _globals['_COMMANDLINE']._serialized_end=3180
+  _globals['_STARTREQUESTED']._serialized_start=3182
+  _globals['_STARTREQUESTED']._serialized_end=3255
 # @@protoc_insertion_point(module_scope)

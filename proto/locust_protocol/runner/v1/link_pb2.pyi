@@ -333,26 +333,27 @@ class Ping(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ID_FIELD_NUMBER: _builtins.int
-    LEASE_LEFT_MS_FIELD_NUMBER: _builtins.int
+    LEASE_UNTIL_NS_FIELD_NUMBER: _builtins.int
     id: _builtins.int
     """Echoed in Pong."""
-    lease_left_ms: _builtins.int
-    """Milliseconds that the agent's lease lasts if its master acknowledges nothing more. A runner that hears no
-    later ping ends its users then. Absent: the agent has no lease.
+    lease_until_ns: _builtins.int
+    """Until when the agent's lease lasts if its master acknowledges nothing more, in nanoseconds on the clock of
+    this machine that goes on while it is suspended. A runner that hears no later ping ends its users then.
+    Absent: the agent has no lease.
     """
     def __init__(
         self,
         *,
         id: _builtins.int = ...,
-        lease_left_ms: _builtins.int | None = ...,
+        lease_until_ns: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_lease_left_ms", b"_lease_left_ms", "lease_left_ms", b"lease_left_ms"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_lease_until_ns", b"_lease_until_ns", "lease_until_ns", b"lease_until_ns"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_lease_left_ms", b"_lease_left_ms", "id", b"id", "lease_left_ms", b"lease_left_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_lease_until_ns", b"_lease_until_ns", "id", b"id", "lease_until_ns", b"lease_until_ns"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__lease_left_ms: _TypeAlias = _typing.Literal["lease_left_ms"]  # noqa: Y015
-    _WhichOneofArgType__lease_left_ms: _TypeAlias = _typing.Literal["_lease_left_ms", b"_lease_left_ms"]  # noqa: Y015
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__lease_left_ms) -> _WhichOneofReturnType__lease_left_ms | None: ...
+    _WhichOneofReturnType__lease_until_ns: _TypeAlias = _typing.Literal["lease_until_ns"]  # noqa: Y015
+    _WhichOneofArgType__lease_until_ns: _TypeAlias = _typing.Literal["_lease_until_ns", b"_lease_until_ns"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__lease_until_ns) -> _WhichOneofReturnType__lease_until_ns | None: ...
 
 Global___Ping: _TypeAlias = Ping  # noqa: Y015
 
