@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import sys
 from contextlib import suppress
@@ -16,6 +17,10 @@ import grpc.aio
 
 from benchmarks.simulated_workers.samples import Load, prepared_slices
 from benchmarks.simulated_workers.worker import SimulatedWorker, Tally
+
+
+JOINS_PER_S = 100
+"""Workers that come in a second: with all at once it is this process that is measured, not the master."""
 
 
 async def live(options: argparse.Namespace) -> None:
@@ -29,7 +34,9 @@ async def live(options: argparse.Namespace) -> None:
     ]
     for worker in workers:
         worker.fetches_bundles = options.fetch_bundle
-    tasks = [asyncio.create_task(worker.live()) for worker in workers]
+    tasks = [
+        asyncio.create_task(worker.live(after_s=number / JOINS_PER_S)) for number, worker in enumerate(workers)
+    ]
     while await asyncio.to_thread(sys.stdin.readline):
         print(json.dumps(asdict(tally)), flush=True)
         for task in tasks:
@@ -43,6 +50,8 @@ async def live(options: argparse.Namespace) -> None:
 
 
 def main() -> None:
+    # A pause of this process would reach the master as a burst, which a thousand machines do not send.
+    gc.disable()
     parser = argparse.ArgumentParser(prog="benchmarks.simulated_workers.fleet")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--workers", type=int, required=True)

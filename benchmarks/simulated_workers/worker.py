@@ -68,8 +68,9 @@ class SimulatedWorker:
         self._run = _RunPart()
         self.fetches_bundles = False
 
-    async def live(self) -> None:
-        """Goes on until it is cancelled."""
+    async def live(self, *, after_s: float = 0.0) -> None:
+        """Joins after a while, and goes on until it is cancelled."""
+        await asyncio.sleep(after_s)
         while True:
             try:
                 await self._register()

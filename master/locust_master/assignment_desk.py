@@ -28,6 +28,20 @@ class AssignmentDesk:
         self._mailboxes = mailboxes
         self._sharing = sharing
         self._runners = 0
+        self._next_s = 0.0
+        self._is_waiting = False
+
+    def is_due(self, now_s: float) -> bool:
+        """True when everybody may be told that workers came or went; if not now, then it is overdue later."""
+        self._is_waiting = True
+        return self.is_overdue(now_s)
+
+    def is_overdue(self, now_s: float) -> bool:
+        """True when the time has come to tell what could not be told at once."""
+        if not self._is_waiting or now_s < self._next_s:
+            return False
+        self._next_s = now_s + assignment_pause_s(len(self._membership.live()))
+        return True
 
     def leap_over(self, generation: int) -> None:
         """Goes on above all generations of an earlier life of the master that wrote down this one."""
@@ -36,6 +50,7 @@ class AssignmentDesk:
     def tell_all(self, run: Run | None) -> None:
         """Makes a new generation and tells everybody."""
         self.generation += 1
+        self._is_waiting = False
         if run is not None:
             run.handover.note_generation(self.generation)
         self._runners = self._membership.runner_count()

@@ -112,7 +112,8 @@ class Cluster:
             self._sink.worker_connected(member)
         match arrival_of(member, previous=previous, run=self.run, request=request):
             case Arrival.WITHOUT_SHARE:
-                self.assign_all()
+                self._assignments.tell(member, self.run)
+                self._tell_all_soon(now_ns)
                 self._sharing.let_wait(member, generation=self.generation, now_s=now_ns / 1e9)
             case Arrival.IDLE:
                 # Whatever it ran before, it runs nothing now: its users come at the spawn rate, as all do.
@@ -196,7 +197,7 @@ class Cluster:
     def _members_changed(self, now_ns: int, *, idle: Member | None = None) -> None:
         """Plans anew, soon: many that come or go at once are one change. `idle` runs nothing, as it says."""
         if self.run is None or not self.run.lifecycle.is_active:
-            self.assign_all()
+            self._tell_all_soon(now_ns)
             return
         self._sharing.note_change(idle)
         self._replan_if_due(now_ns)
@@ -224,6 +225,11 @@ class Cluster:
         self._terms.note_workers(len(self.membership.live()))
         self._assignments.tell_all(self.run)
         self.revision.bump()
+
+    def _tell_all_soon(self, now_ns: int) -> None:
+        """Tells everybody how many there are: at once, or now and then when there are many."""
+        if self._assignments.is_due(now_ns / 1e9):
+            self.assign_all()
 
     # ── the run ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -312,6 +318,8 @@ class Cluster:
             self._lose(member, now_ns)
         self._sharing.admit_newcomers(self.run, now_ns=now_ns, interval_s=self._terms.now.report_interval_s)
         self._replan_if_due(now_ns)
+        if self._assignments.is_overdue(now_ns / 1e9):
+            self.assign_all()
         if self.run is None:
             return ()
         at_us = self.run.now_us(now_ns)

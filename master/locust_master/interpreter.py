@@ -29,10 +29,10 @@ COLLECT_EVERY_S = 600.0
 MAX_HEAPS = 2
 """Heaps for all threads together."""
 
-BIG_BLOCK_BYTES = 64 << 10
+BIG_BLOCK_BYTES = 1 << 20
 """Blocks from this size on are given back when they are freed; gRPC reads into blocks of it."""
 
-MAX_FREE_BYTES = 256 << 10
+MAX_FREE_BYTES = 8 << 20
 """Free bytes at the end of the heap above which they are given back."""
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8

@@ -24,6 +24,7 @@ class Mailbox:
         self._make_assignment: Callable[[], assignment_pb2.Assignment] | None = None
         self._pause_s = 0.0
         self._next_assignment_s = 0.0
+        self._reminder: asyncio.TimerHandle | None = None
         self._settings: master_service_pb2.SessionSettings | None = None
         self._resync: master_service_pb2.Resync | None = None
         self._acknowledgements: dict[bytes, master_service_pb2.ReportAcknowledgement] = {}
@@ -105,8 +106,13 @@ class Mailbox:
         if make is None:
             return None
         if now_s < self._next_assignment_s and not self._is_closed:
-            loop.call_at(self._next_assignment_s, self._news.set)
+            if self._reminder is None:
+                self._reminder = loop.call_at(self._next_assignment_s, self._remind)
             return None
         self._make_assignment = None
         self._next_assignment_s = now_s + self._pause_s
         return make()
+
+    def _remind(self) -> None:
+        self._reminder = None
+        self._news.set()

@@ -18,12 +18,16 @@ from locust_master.conductor import Conductor
 from locust_master.membership import Member
 from locust_master.refusals import NotHere, Refused
 from locust_master.services.interceptors import answers, streams
+from locust_master.services.turns import Turns
 from locust_protocol.v1 import master_service_pb2, master_service_pb2_grpc
 
 logger = logging.getLogger(__name__)
 
 MAX_CHUNKS = 4
 """Chunks of bundles under way at one time, to all workers together: reports get through between them."""
+
+MAX_TURN_S = 0.004
+"""Seconds of reports between two looks at everything else: a hundred may come at once."""
 
 
 class MasterService(master_service_pb2_grpc.MasterServiceServicer):
@@ -33,6 +37,7 @@ class MasterService(master_service_pb2_grpc.MasterServiceServicer):
         self._cluster = cluster
         self._conductor = conductor
         self._turns = asyncio.Semaphore(MAX_CHUNKS)
+        self._reports = Turns(MAX_TURN_S)
 
     @answers
     async def Register(self, request: master_service_pb2.RegisterRequest, context: Any) -> Any:
@@ -58,8 +63,10 @@ class MasterService(master_service_pb2_grpc.MasterServiceServicer):
         member = None
         try:
             async for request in request_iterator:
-                member = self._member(request.session_id)
-                self._cluster.take_report(member, request.report, time.monotonic_ns())
+                received_ns = time.monotonic_ns()
+                async with self._reports:
+                    member = self._member(request.session_id)
+                    self._cluster.take_report(member, request.report, received_ns)
         finally:
             if member is not None:
                 self._cluster.stream_ended(member, time.monotonic_ns())
