@@ -251,7 +251,7 @@ def fleet_process(
         *(sys.executable, "-m", "benchmarks.simulated_workers.fleet"),
         *("--port", str(port), "--workers", str(case.workers)),
         *("--series", str(case.load.series), "--samples-per-s", str(case.load.samples_per_s)),
-        *(("--fetch-bundle",) if fetch_bundle else ()),
+        *(("--fetch-bundle", "--joins-per-s", str(case.workers)) if fetch_bundle else ()),
     ]
     with _pinned(core):
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -18,8 +18,7 @@ import grpc.aio
 from benchmarks.simulated_workers.samples import Load, prepared_slices
 from benchmarks.simulated_workers.worker import SimulatedWorker, Tally
 
-
-JOINS_PER_S = 100
+JOINS_PER_S = 100.0
 """Workers that come in a second: with all at once it is this process that is measured, not the master."""
 
 
@@ -34,8 +33,9 @@ async def live(options: argparse.Namespace) -> None:
     ]
     for worker in workers:
         worker.fetches_bundles = options.fetch_bundle
+    pause_s = 1 / options.joins_per_s
     tasks = [
-        asyncio.create_task(worker.live(after_s=number / JOINS_PER_S)) for number, worker in enumerate(workers)
+        asyncio.create_task(worker.live(after_s=number * pause_s)) for number, worker in enumerate(workers)
     ]
     while await asyncio.to_thread(sys.stdin.readline):
         print(json.dumps(asdict(tally)), flush=True)
@@ -57,6 +57,9 @@ def main() -> None:
     parser.add_argument("--workers", type=int, required=True)
     parser.add_argument("--series", type=int, default=Load().series)
     parser.add_argument("--samples-per-s", type=int, default=Load().samples_per_s)
+    parser.add_argument(
+        "--joins-per-s", type=float, default=JOINS_PER_S, help="workers that come in a second"
+    )
     parser.add_argument("--fetch-bundle", action="store_true", help="fetch the bundle, as agents do")
     asyncio.run(live(parser.parse_args()))
 

@@ -66,7 +66,7 @@ class SliceArrays:
 
 
 def read_arrays(slices: Sequence[report_pb2.Slice], *, max_figure: int = MAX_FIGURE) -> SliceArrays | None:
-    """Returns slices in arrays, None when `decoding` has to look at them, as at a figure over `max_figure`."""
+    """Returns slices in arrays, None when `decoding` has to look at them, as with one over `max_figure`."""
     columns = read_packed(slices)
     if columns is None:
         return None
