@@ -22,7 +22,7 @@ class AssignmentDesk:
     def __init__(
         self, membership: Membership, mailboxes: Mailboxes, sharing: Sharing, *, first_generation: int
     ) -> None:
-        self.generation = first_generation
+        self.generation = self.commanded_generation = first_generation
         self.offer = Offer()
         self._membership = membership
         self._mailboxes = mailboxes
@@ -45,7 +45,7 @@ class AssignmentDesk:
 
     def leap_over(self, generation: int) -> None:
         """Goes on above all generations of an earlier life of the master that wrote down this one."""
-        self.generation = max(self.generation, generation + GENERATION_LEAP)
+        self.generation = self.commanded_generation = max(self.generation, generation + GENERATION_LEAP)
 
     def tell_all(self, run: Run | None) -> None:
         """Makes a new generation and tells everybody."""

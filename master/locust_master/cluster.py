@@ -90,6 +90,11 @@ class Cluster:
         return self._assignments.generation
 
     @property
+    def commanded_generation(self) -> int:
+        """Number of the newest assignments that somebody's wish led to; workers that come or go are none."""
+        return self._assignments.commanded_generation
+
+    @property
     def state(self) -> RunState:
         """State of the present run."""
         return RunState.READY if self.run is None else self.run.lifecycle.state
@@ -218,13 +223,17 @@ class Cluster:
     ) -> None:
         """Lets workers fetch and load a bundle, so that a start is quick."""
         self._assignments.offer = Offer(manifest, bundle, settings)
-        self.assign_all()
+        self._assign_as_wished()
 
     def assign_all(self) -> None:
         """Makes a new generation and sends everybody its assignment."""
         self._terms.note_workers(len(self.membership.live()))
         self._assignments.tell_all(self.run)
         self.revision.bump()
+
+    def _assign_as_wished(self) -> None:
+        self.assign_all()
+        self._assignments.commanded_generation = self.generation
 
     def _tell_all_soon(self, now_ns: int) -> None:
         """Tells everybody how many there are: at once, or now and then when there are many."""
@@ -241,7 +250,7 @@ class Cluster:
             member.revive()
         self._sharing.begin()
         run.replan(self.membership.live(), at_us=0)
-        self.assign_all()
+        self._assign_as_wished()
 
     def resume(
         self,
@@ -273,7 +282,7 @@ class Cluster:
         run.lifecycle.apply(RunTrigger.GOAL_MOVED)
         shared, idle = self._sharing.members(run), self._sharing.take_idle(now_ns)
         run.replan(shared, at_us=run.now_us(now_ns), goal=goal, idle=idle)
-        self.assign_all()
+        self._assign_as_wished()
 
     def drain(self, now_ns: int, *, stop_timeout_ms: int) -> None:
         """Ends the users of the run."""
@@ -281,7 +290,7 @@ class Cluster:
         run.lifecycle.apply(RunTrigger.STOP)
         run.stop_timeout_ms = stop_timeout_ms
         run.stop_requested_us = run.now_us(now_ns)
-        self.assign_all()
+        self._assign_as_wished()
 
     def end(self, now_ns: int) -> None:
         """The run is over; its numbers stay. A last report that did not come is a loss."""
@@ -298,7 +307,7 @@ class Cluster:
         run = self._present_run()
         run.stats_epoch += 1
         run.totals.begin_epoch(run.stats_epoch)
-        self.assign_all()
+        self._assign_as_wished()
 
     def _present_run(self) -> Run:
         assert self.run is not None, "the caller checked that there is a run"

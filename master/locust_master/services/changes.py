@@ -61,7 +61,8 @@ class Changes:
         run = self._cluster.run
         self._gate.check_generation(
             precondition,
-            generation=self._cluster.generation,
+            commanded=self._cluster.commanded_generation,
+            newest=self._cluster.generation,
             last_actor=run.last_actor if run else "",
         )
 

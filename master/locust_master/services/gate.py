@@ -42,10 +42,16 @@ class CommandGate:
         return replayed(kept[1])
 
     def check_generation(
-        self, precondition: control_service_pb2.Precondition, *, generation: int, last_actor: str
+        self, precondition: control_service_pb2.Precondition, *, commanded: int, newest: int, last_actor: str
     ) -> None:
-        """Raises `NotOnGeneration` when the wish was made on another state."""
-        if precondition.HasField("expected_generation") and precondition.expected_generation != generation:
+        """Raises `NotOnGeneration` when somebody's wish was carried out since the state it was made on.
+
+        `commanded` is the newest generation that a wish led to. Later ones, up to the `newest`, came of
+        workers that joined or left: nobody's wish is another one because of that.
+        """
+        if not precondition.HasField("expected_generation"):
+            return
+        if not commanded <= precondition.expected_generation <= newest:
             raise NotOnGeneration(
                 f"the run was changed meanwhile by {last_actor or 'the master'}",
                 remedy="look at the present state and ask again",

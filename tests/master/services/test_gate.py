@@ -74,14 +74,27 @@ def test_wish_made_on_another_state_is_told_who_changed_it() -> None:
     """Two people who edit at once see it instead of overwriting each other."""
     gate = CommandGate()
     wish = Precondition(request_id="a", expected_generation=4)
-    gate.check_generation(wish, generation=4, last_actor="ann")
+    gate.check_generation(wish, commanded=4, newest=4, last_actor="ann")
     with pytest.raises(NotOnGeneration, match="by ann"):
-        gate.check_generation(wish, generation=5, last_actor="ann")
+        gate.check_generation(wish, commanded=5, newest=5, last_actor="ann")
+
+
+def test_wish_holds_though_workers_came_meanwhile() -> None:
+    """A form that is filled in while workers join is not out of date."""
+    wish = Precondition(request_id="a", expected_generation=4)
+    CommandGate().check_generation(wish, commanded=3, newest=9, last_actor="ann")
+
+
+def test_wish_on_a_state_that_never_was_is_refused() -> None:
+    """It was made on an earlier life of the master, or on another one."""
+    wish = Precondition(request_id="a", expected_generation=40)
+    with pytest.raises(NotOnGeneration):
+        CommandGate().check_generation(wish, commanded=3, newest=9, last_actor="")
 
 
 def test_wish_without_a_generation_is_taken_on_any() -> None:
     """Scripts mean it whatever the state is."""
-    CommandGate().check_generation(Precondition(request_id="a"), generation=5, last_actor="")
+    CommandGate().check_generation(Precondition(request_id="a"), commanded=5, newest=5, last_actor="")
 
 
 class Deed:
