@@ -25,6 +25,8 @@ STOP_DEADLINE_S = 15.0
 
 def main() -> int:
     """Runs the demo and returns the exit code of what the user saw."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="locust-demo-")))
         url = _start_target(stack, folder)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from locust_master.store.run_dir import is_run_dir
 from locust_protocol.bundle import (
     BundleError,
     check_manifest,
@@ -227,8 +228,8 @@ def _may_be_in_bundle(relative: str) -> bool:
 def _beside(root: Path) -> Iterable[Path]:
     """Yields readable regular files below `root`, hidden and generated folders left out.
 
-    What this process writes to is left out too: it changes all the time, and a changed bundle costs new
-    runners.
+    What masters write to is left out too, output and run directories: it changes all the time, and a changed
+    bundle costs new runners, and a run that is not taken up.
     """
     written = {_identity(descriptor) for descriptor in (1, 2)} - {None}
     for folder, names, files in os.walk(root):
@@ -241,6 +242,7 @@ def _beside(root: Path) -> Iterable[Path]:
             and name not in SKIPPED_FOLDERS
             and not name.endswith(".egg-info")
             and not (Path(folder) / name / "pyvenv.cfg").exists()
+            and not is_run_dir(Path(folder) / name)
         ]
         for name in files:
             path = Path(folder, name)

@@ -1,16 +1,14 @@
-"""Ctrl-C and SIGTERM: the first asks for an orderly end, the second ends at once."""
+"""Ctrl-C, SIGTERM, a closed terminal: the first asks for an orderly end, the second ends at once."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from locust_protocol.process.end_signals import end_signals
 from locust_protocol.process.exit_codes import ExitCode
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
@@ -24,11 +22,11 @@ def interrupts(end_at_once: Callable[[], None]) -> Iterator[asyncio.Event]:
             os._exit(ExitCode.INTERRUPTED_TWICE)
         asked.set()
 
-    loop = asyncio.get_running_loop()
-    for number in SIGNALS:
+    loop, signals = asyncio.get_running_loop(), end_signals()
+    for number in signals:
         loop.add_signal_handler(number, take)
     try:
         yield asked
     finally:
-        for number in SIGNALS:
+        for number in signals:
             loop.remove_signal_handler(number)

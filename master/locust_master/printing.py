@@ -69,12 +69,14 @@ def print_summary(settings: MasterSettings, run: Run, *, lacking: Sequence[str] 
 
 
 def _name_width() -> int:
-    if not sys.stderr.isatty():
-        return console.name_width(NO_TERMINAL_COLUMNS)
-    return console.name_width(os.get_terminal_size(sys.stderr.fileno()).columns)
+    try:
+        columns = os.get_terminal_size(sys.stderr.fileno()).columns
+    except OSError:  # it is none, or it was closed
+        columns = NO_TERMINAL_COLUMNS
+    return console.name_width(columns)
 
 
 def _to_stderr(text: str) -> None:
-    """Prints; a reader that has gone is no reason to end a run."""
-    with suppress(BrokenPipeError):
+    """Prints; a reader or a terminal that has gone is no reason to end a run."""
+    with suppress(OSError):
         print(text, file=sys.stderr, flush=True)

@@ -47,13 +47,14 @@ def test_headless_run_prints_whole_statistics_and_exits_0(tmp_path: Path) -> Non
         assert_no_processes(master.processes())
 
 
-def test_interrupt_ends_users_and_prints_the_summary(tmp_path: Path) -> None:
-    """Ctrl-C is a run that ended as asked: nothing is lost."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_interrupt_ends_users_and_prints_the_summary(tmp_path: Path, number: signal.Signals) -> None:
+    """Ctrl-C is a run that ended as asked: nothing is lost. A terminal that is closed asks for the same."""
     with Target() as target, headless(target, tmp_path, "--json") as master:
         wait_until(lambda: target.total() > 200, deadline_s=END_DEADLINE_S, describe="traffic")
         started = master.processes()
         assert len(started) == 5
-        master.send_signal(signal.SIGINT)
+        master.send_signal(number)
         assert master.wait_for_exit(deadline_s=END_DEADLINE_S) == 0, master.output()
         assert reported_requests(master.stdout()) == target.counts()
         assert_no_processes(started)

@@ -12,6 +12,7 @@ import pytest
 
 from locust_master import bundle as bundle_module
 from locust_master.bundle import Bundle, gather
+from locust_master.store.run_dir import lock_run_dir
 from locust_protocol.bundle import BundleError
 from locust_protocol.limits import BUNDLE_CHUNK_BYTES
 from locust_protocol.process.errors import UsageError
@@ -59,6 +60,14 @@ def test_hidden_generated_and_linked_files_stay_here(tmp_path: Path) -> None:
     (tmp_path / "link.csv").symlink_to("/etc/hostname")
     (tmp_path / "folder").symlink_to("/etc")
     assert paths_of(gather([str(tmp_path / "locustfile.py")])) == ["locustfile.py"]
+
+
+def test_run_directory_beside_the_locustfile_stays_here(tmp_path: Path) -> None:
+    """Else a master that was killed would find another bundle than the one that its run has."""
+    write(tmp_path, "locustfile.py", "data/lock", content="mine")
+    with lock_run_dir(tmp_path / "runs"):
+        write(tmp_path, "runs/x.sqlite-wal")
+        assert paths_of(gather([str(tmp_path / "locustfile.py")])) == ["data/lock", "locustfile.py"]
 
 
 def test_file_that_the_master_writes_its_output_to_stays_here(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Wires the agent's parts in one task group, listens to signals, and leaves nothing behind.
 
-The first Ctrl-C or SIGTERM asks the agent to leave in order; the second ends it at once. However the agent
-ends, its runners have ended before `run_agent` returns.
+The first Ctrl-C, SIGTERM or end of the terminal asks the agent to leave in order; the second ends it at once.
+However the agent ends, its runners have ended before `run_agent` returns.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 import socket
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 from locust_protocol.labels import EMBEDDED_LABEL
+from locust_protocol.process.end_signals import end_signals
 from locust_protocol.process.errors import DegradedError, UsageError
 from locust_protocol.process.exit_codes import ExitCode, worst
 from locust_protocol.process.open_files_limit import raise_descriptor_limit
@@ -42,8 +42,6 @@ KILL_TIMEOUT_S = 2.0
 """Seconds for killed runners to be gone."""
 
 UID_BYTES = 16
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,18 +155,19 @@ async def _tick(agent: Agent, parent_pid: int | None) -> None:
 
 
 class _Interrupts:
-    """Ctrl-C and SIGTERM: the first asks, the second ends."""
+    """Ctrl-C, SIGTERM, a closed terminal: the first asks, the second ends."""
 
     def __init__(self, agent: Agent, tasks: asyncio.TaskGroup) -> None:
         self._agent = agent
         self._tasks = tasks
         self._count = 0
-        for number in SIGNALS:
+        self._signals = end_signals()
+        for number in self._signals:
             asyncio.get_running_loop().add_signal_handler(number, self._take)
 
     def remove(self) -> None:
         """Gives the signals back to Python."""
-        for number in SIGNALS:
+        for number in self._signals:
             asyncio.get_running_loop().remove_signal_handler(number)
 
     def _take(self) -> None:

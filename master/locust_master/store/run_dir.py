@@ -18,6 +18,7 @@ from locust_master.store.schema import SUFFIX
 from locust_protocol.process.errors import OperatorError, UsageError
 
 LOCK_NAME = "lock"
+TOKEN_BYTES = 8
 
 
 class RunDirInUse(OperatorError):
@@ -47,7 +48,7 @@ def lock_run_dir(run_dir: Path) -> Iterator[None]:
                 remedy="end that one, or give another --run-dir",
             ) from None
         os.ftruncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()} {secrets.token_hex(8)}\n".encode(), 0)
+        os.pwrite(handle, f"{os.getpid()} {secrets.token_hex(TOKEN_BYTES)}\n".encode(), 0)
         yield
     finally:
         os.close(handle)
@@ -59,6 +60,11 @@ def owner_token(run_dir: Path) -> str:
         return _fields((run_dir / LOCK_NAME).read_bytes())[1]
     except OSError:
         return ""
+
+
+def is_run_dir(folder: Path) -> bool:
+    """True for a folder that a master keeps, or kept, its runs in."""
+    return len(owner_token(folder)) == 2 * TOKEN_BYTES
 
 
 def is_locked(run_dir: Path) -> bool:
