@@ -237,6 +237,7 @@ class Cluster:
 
     def _tell_all_soon(self, now_ns: int) -> None:
         """Tells everybody how many there are: at once, or now and then when there are many."""
+        self._terms.note_workers(len(self.membership.live()))
         if self._assignments.is_due(now_ns / 1e9):
             self.assign_all()
 

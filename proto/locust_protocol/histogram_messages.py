@@ -11,13 +11,16 @@ from locust_protocol.v1 import histogram_pb2
 
 def write_timed(histograms: Sequence[Histogram]) -> histogram_pb2.TimedColumns:
     """Returns the columns for one histogram a row. Raises `MalformedCells` as `encode_cells` does."""
-    cell_delta, cell_count = encode_cells([histogram.counts for histogram in histograms])
+    cell_delta, cell_count, several_delta = encode_cells([histogram.counts for histogram in histograms])
     return histogram_pb2.TimedColumns(
         count=[histogram.count for histogram in histograms],
         total_us=[histogram.total_us for histogram in histograms],
         min_us=[histogram.min_us for histogram in histograms],
         max_us=[histogram.max_us for histogram in histograms],
         cells=histogram_pb2.HistogramCells(
-            precision_bits=PRECISION_BITS, cell_delta=cell_delta, cell_count=cell_count
+            precision_bits=PRECISION_BITS,
+            cell_delta=cell_delta,
+            cell_count=cell_count,
+            several_delta=several_delta,
         ),
     )

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from locust_protocol.histogram import Histogram
-from locust_protocol.histogram_codec import decode_cells, encode_cells
-from locust_protocol.v1 import histogram_pb2, report_pb2
+from locust_protocol.histogram_codec import decode_cells
+from locust_protocol.histogram_messages import write_timed
+from locust_protocol.v1 import report_pb2
 
 Sample = tuple[str, int, int]
 """Request name, second of the run, response time in microseconds."""
@@ -30,19 +31,12 @@ def runner_report(run_id: bytes, samples: Iterable[Sample], *, names: dict[str, 
 
 def _slice(second: int, histograms: Mapping[int, Histogram]) -> report_pb2.Slice:
     rows = list(histograms.values())
-    deltas, counts = encode_cells([row.counts for row in rows])
     return report_pb2.Slice(
         start_ms=second * 1000,
         width_ms=1000,
         series_id=histograms.keys(),
         requests=[row.count for row in rows],
-        successful=histogram_pb2.TimedColumns(
-            count=[row.count for row in rows],
-            total_us=[row.total_us for row in rows],
-            min_us=[row.min_us for row in rows],
-            max_us=[row.max_us for row in rows],
-            cells=histogram_pb2.HistogramCells(precision_bits=9, cell_delta=deltas, cell_count=counts),
-        ),
+        successful=write_timed(rows),
     )
 
 
@@ -77,7 +71,8 @@ class ModelMaster:
 
     def _add(self, message: report_pb2.Slice) -> None:
         cells = message.successful.cells
-        rows = decode_cells(cells.cell_delta, cells.cell_count, len(message.series_id))
+        size = len(message.series_id)
+        rows = decode_cells(cells.cell_delta, cells.cell_count, cells.several_delta, row_count=size)
         for series_id, requests, row in zip(message.series_id, message.requests, rows, strict=True):
             name = self.names[series_id] if series_id else "(other)"
             self.requests[name] += requests

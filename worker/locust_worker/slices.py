@@ -183,12 +183,12 @@ def write_slice(key: SliceKey, totals: SliceTotals) -> report_pb2.Slice:
 
 def _read_timed(columns: histogram_pb2.TimedColumns, rows: int) -> list[Histogram]:
     cells = columns.cells
-    if cells.cell_count and cells.precision_bits != PRECISION_BITS:
+    if cells.cell_delta and cells.precision_bits != PRECISION_BITS:
         raise MalformedSlice(f"histograms of {cells.precision_bits} precision bits, not {PRECISION_BITS}")
     return [
         Histogram(counts, count, total_us, min_us, max_us)
         for counts, count, total_us, min_us, max_us in zip(
-            decode_cells(cells.cell_delta, cells.cell_count, rows),
+            decode_cells(cells.cell_delta, cells.cell_count, cells.several_delta, row_count=rows),
             _column(columns.count, rows),
             _column(columns.total_us, rows),
             _column(columns.min_us, rows),

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 
 import numpy as np
 
@@ -42,6 +43,7 @@ MAX_ROW_SAMPLES = 1 << 30
 """Of one row; the product with `MAX_VALUE_US` fits 64 bits."""
 
 _BUCKET_MASK = (1 << BUCKET_BITS) - 1
+_NOTHING = np.zeros(0, np.int64)
 _LOWEST_US = np.array(
     [*(bucket_bounds(index)[0] for index in range(MAX_BUCKET_INDEX + 1)), 1 << 62], dtype=np.int64
 )
@@ -70,72 +72,87 @@ def read_arrays(slices: Sequence[report_pb2.Slice], *, max_figure: int = MAX_FIG
     columns = read_packed(slices)
     if columns is None:
         return None
-    lines = [_lines(each) for each in columns]
-    if any(each is None for each in lines):
+    sizes = [each[packed.IDS].size for each in columns]
+    together = _lines(columns, sizes)
+    if together is None:
         return None
-    together = np.hstack(lines)  # type: ignore[arg-type]
     ids, figures = together[0], together[1:]
     if together.max() > max_figure or not _requests_fit(figures):
         return None
-    sizes = [each[packed.IDS].size for each in columns]
     cells = _cells(columns, sizes, figures)
     if cells is None:
         return None
-    ends = np.cumsum(sizes).tolist()
-    return SliceArrays(slices, ends, ids, figures, *cells)
+    return SliceArrays(slices, list(accumulate(sizes)), ids, figures, *cells)
 
 
-def _lines(columns: list[Ints]) -> Ints | None:
-    """Returns ids and figures of a slice, a line each; None when a column does not fit."""
-    size = columns[packed.IDS].size
-    if not size:
+def _lines(columns: list[list[Ints]], sizes: list[int]) -> Ints | None:
+    """Returns ids and figures of slices, a line each; None when a column does not fit."""
+    if not all(sizes):
         return None
-    whole = columns[: packed.ROW_COLUMNS]
-    for place, column in enumerate(whole):
-        if column.size != size:
-            if column.size:
-                return None
-            whole[place] = np.zeros(size, np.int64)
-    return np.concatenate(whole).reshape(LINES + 1, size)
+    parts = []
+    for line in zip(*(each[: packed.ROW_COLUMNS] for each in columns), strict=True):
+        for part, size in zip(line, sizes, strict=True):
+            if part.size != size:
+                if part.size:
+                    return None
+                part = np.zeros(size, np.int64)
+            parts.append(part)
+    return np.concatenate(parts).reshape(LINES + 1, sum(sizes))
 
 
 def _cells(
     columns: list[list[Ints]], sizes: list[int], figures: Ints
 ) -> tuple[Ints, Ints, Ints | None] | None:
     """Returns row, bucket and samples of each cell; None when they or their figures break a rule."""
-    parts, firsts, above = [], [], []
-    rows = 0
-    for line in range(2):
-        for each, size in zip(columns, sizes, strict=True):
-            if each[packed.CELL_DELTA + line].size != each[packed.CELL_COUNT + line].size:
-                return None
-            if each[packed.CELL_DELTA + line].size:
-                parts.append((each[packed.CELL_DELTA + line], each[packed.CELL_COUNT + line]))
-                firsts.append(rows)
-                above.append(size)
-            rows += size
-    if not parts:
-        none = np.zeros(0, np.int64)
-        return None if figures[COUNT:].any() else (none, none, None)
-    deltas, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
-    ends = np.cumsum([part.size for part, _ in parts])
-    starts = np.concatenate([np.zeros(1, np.int64), ends[:-1]])
-    # A difference of 0 is a key twice, unless it is the first.
-    if np.count_nonzero(deltas == 0) != np.count_nonzero(deltas[starts] == 0) or counts.min() < 1:
+    lines = [each[packed.CELL_DELTA :][line::2] for line in range(2) for each in columns]
+    deltas, counts, places = zip(*lines, strict=True)
+    if any(of_counts.size != of_places.size for of_counts, of_places in zip(counts, places, strict=True)):
         return None
-    keys = deltas.cumsum()
-    before = keys[starts] - deltas[starts]
-    if (keys[ends - 1] - before >= np.array(above) << BUCKET_BITS).any():
+    row_ends = list(accumulate(2 * sizes, initial=0))
+    cell_ends = list(accumulate((part.size for part in deltas), initial=0))
+    key_ends = [rows << BUCKET_BITS for rows in row_ends]
+    # Two columns are one to arithmetic whose cost is in the calls.
+    led_to = _ascending(deltas + places, key_ends[:-1] + cell_ends[:-1], key_ends[1:] + cell_ends[1:])
+    if led_to is None:
         return None
-    keys += np.repeat((np.array(firsts) << BUCKET_BITS) - before, ends - starts)
+    keys, several = led_to[: cell_ends[-1]], led_to[cell_ends[-1] :]
+    if not keys.size:
+        return None if figures[COUNT:].any() else (keys, keys, None)
+    cell_counts = None
+    if several.size:
+        samples = np.concatenate(counts)
+        if samples.min() <= 1 or samples.max() > MAX_COUNT:
+            return None
+        cell_counts = np.ones(keys.size, np.int64)
+        cell_counts[several] = samples
     buckets = keys & _BUCKET_MASK
-    most = counts.max()
-    cell_counts = None if most == 1 else counts
-    if most > MAX_COUNT or buckets.max() > MAX_BUCKET_INDEX:
+    if buckets.max() > MAX_BUCKET_INDEX:
         return None
-    if not _figures_fit(figures, keys.searchsorted(_edges(rows)), buckets, cell_counts):
+    if not _figures_fit(figures, keys.searchsorted(_edges(row_ends[-1])), buckets, cell_counts):
         return None
     return keys >> BUCKET_BITS, buckets, cell_counts
+
+
+def _ascending(parts: Sequence[Ints], firsts: Sequence[int], ends: Sequence[int]) -> Ints | None:
+    """Returns the numbers that differences lead to, in one array; None unless they fit.
+
+    Those of a part start from its first and have to ascend and stay below its end.
+    """
+    filled = [place for place, part in enumerate(parts) if part.size]
+    if not filled:
+        return _NOTHING
+    deltas = np.concatenate(parts)
+    starts = np.array([0, *accumulate(parts[place].size for place in filled[:-1])])
+    # A difference of 0 is a number twice, unless it is the first.
+    if deltas.size - np.count_nonzero(deltas) > starts.size - np.count_nonzero(deltas[starts]):
+        return None
+    first, end = np.array([[bounds[place] for place in filled] for bounds in (firsts, ends)])
+    last = first + np.add.reduceat(deltas, starts)
+    if np.count_nonzero(last >= end):
+        return None
+    deltas[starts] += first
+    deltas[starts[1:]] -= last[:-1]
+    return deltas.cumsum()
 
 
 @lru_cache(maxsize=256)
@@ -151,9 +168,9 @@ def _figures_fit(figures: Ints, starts: Ints, buckets: Ints, cell_counts: Ints |
         up_to = np.concatenate([np.zeros(1, np.int64), cell_counts.cumsum()])[starts]
         samples = up_to[1:] - up_to[:-1]
     filled = held.nonzero()[0]
-    if (samples != by_row[0]).any() or np.count_nonzero(by_row.any(axis=0)) != filled.size:
+    if np.count_nonzero(samples != by_row[0]) or np.count_nonzero(by_row.any(axis=0)) != filled.size:
         return False
-    count, total_us, low_us, high_us = by_row[:, filled]
+    count, total_us, low_us, high_us = by_row.take(filled, axis=1)
     first, last = buckets[starts[filled]], buckets[starts[filled + 1] - 1]
     if high_us.max() >= MAX_VALUE_US or count.max() > MAX_ROW_SAMPLES:
         return False
@@ -175,8 +192,8 @@ def _requests_fit(figures: Ints) -> bool:
         return False
     requests, failures, untimed = figures[:INTERRUPTED]
     successful, failed = figures[COUNT], figures[COUNT + 1]
-    if (successful + failed + untimed != requests).any():
+    if np.count_nonzero(successful + failed + untimed != requests):
         return False
-    if (failures == failed).all():
+    if not np.count_nonzero(failures != failed):
         return True
     return bool(((failed <= failures) & (failures <= failed + untimed)).all())

@@ -63,15 +63,14 @@ def read_timed(columns: histogram_pb2.TimedColumns, size: int, label: str) -> Ti
     min_us = column(columns.min_us, size, f"{label} min_us")
     max_us = column(columns.max_us, size, f"{label} max_us")
     # A slice copies lists of protobuf in half the time that an iterator takes.
-    deltas, counts = cells.cell_delta[:], cells.cell_count[:]
-    if not deltas and not counts:
+    deltas, several_delta = cells.cell_delta[:], cells.several_delta[:]
+    if not deltas and not several_delta and not cells.cell_count:
         if any(count) or any(total_us) or any(min_us) or any(max_us):
             raise MalformedReport(f"{label}: figures without buckets")
         return None
     if cells.precision_bits != PRECISION_BITS:
         raise MalformedReport(f"{label}: {cells.precision_bits} precision bits, not {PRECISION_BITS}")
-    if len(deltas) != len(counts):
-        raise MalformedReport(f"{label}: {len(deltas)} keys do not fit {len(counts)} counts")
+    counts, several = _counts(len(deltas), several_delta, cells.cell_count[:], label)
     if deltas.count(0) > (deltas[0] == 0):
         raise MalformedReport(f"{label}: keys do not ascend")
     keys = list(accumulate(deltas))
@@ -82,14 +81,30 @@ def read_timed(columns: histogram_pb2.TimedColumns, size: int, label: str) -> Ti
         at = bisect_left(keys, row << BUCKET_BITS, at)
         starts.append(at)
     starts.append(len(keys))
-    several = []
-    if counts.count(1) < len(counts):
-        several = [place for place, samples in enumerate(counts) if samples != 1]
-        if not all(map(counts.__getitem__, several)):
-            raise MalformedReport(f"{label}: a cell has the count 0")
     timed = Timed(count, total_us, min_us, max_us, starts, deltas, counts, several)
     _check_rows(timed, keys, label)
     return timed
+
+
+def _counts(
+    cells: int, several_delta: list[int], cell_count: list[int], label: str
+) -> tuple[list[int], list[int]]:
+    """Returns the samples of each cell, and the places of cells with several. Raises `MalformedReport`."""
+    if len(several_delta) != len(cell_count):
+        raise MalformedReport(f"{label}: {len(several_delta)} places do not fit {len(cell_count)} counts")
+    counts = [1] * cells
+    if not several_delta:
+        return counts, []
+    several = list(accumulate(several_delta))
+    if several_delta.count(0) > (several_delta[0] == 0):
+        raise MalformedReport(f"{label}: places of counts do not ascend")
+    if several[-1] >= cells:
+        raise MalformedReport(f"{label}: place {several[-1]} of a count is not one of {cells} cells")
+    if min(cell_count) < 2:
+        raise MalformedReport(f"{label}: a cell with several samples has the count {min(cell_count)}")
+    for place, samples in zip(several, cell_count, strict=True):
+        counts[place] = samples
+    return counts, several
 
 
 def _check_rows(timed: Timed, keys: list[int], label: str) -> None:

@@ -22,19 +22,19 @@ Ints = NDArray[np.int64]
 
 (IDS, REQUESTS, FAILURES, UNTIMED, INTERRUPTED, RESPONSE_BYTES) = range(6)
 COUNT, TOTAL_US, MIN_US, MAX_US = 6, 8, 10, 12
-CELL_DELTA, CELL_COUNT = 14, 16
+CELL_DELTA, CELL_COUNT, SEVERAL_DELTA = 14, 16, 18
 """Columns of a slice; from `COUNT` on each has two, of successes and of failures."""
 
 ROW_COLUMNS = CELL_DELTA
 """Columns before it have an entry for each row."""
 
-COLUMNS = 18
+COLUMNS = 20
 
 _ROWS = {4: IDS, 5: REQUESTS, 6: FAILURES, 7: UNTIMED, 8: INTERRUPTED, 9: RESPONSE_BYTES}
 _TIMES = {10: 0, 11: 1}
 _TIMED_ROWS = {1: COUNT, 2: TOTAL_US, 3: MIN_US, 4: MAX_US}
 _TIMED_CELLS = 5
-_CELL_ROWS = {2: CELL_DELTA, 3: CELL_COUNT}
+_CELL_ROWS = {2: CELL_DELTA, 3: CELL_COUNT, 4: SEVERAL_DELTA}
 _READ_ELSEWHERE = {14, 15, 16, 17}
 """Fields of `Slice`: errors and exceptions, which are few."""
 
@@ -145,10 +145,11 @@ def _varints(raw: bytes) -> tuple[Ints, Ints] | None:
     widest = int(more.max())
     if widest >= MAX_VARINT_BYTES:
         return None
-    values = (octets[starts] & 127).astype(np.int64)
-    longer = more.nonzero()[0]
+    low = octets & 127
+    values = low[starts].astype(np.int64)
+    longer = (more > 0).nonzero()[0]
     for octet in range(1, widest + 1):
         if octet > 1:
             longer = longer[more[longer] >= octet]
-        values[longer] |= (octets[starts[longer] + octet] & 127).astype(np.int64) << (7 * octet)
+        values[longer] |= low[starts[longer] + octet].astype(np.int64) << (7 * octet)
     return values, starts

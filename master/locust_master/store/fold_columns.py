@@ -155,4 +155,6 @@ def _fill_times(
     deltas = np.diff(places << BUCKET_BITS | keys & _BUCKET_MASK, prepend=0)
     part.cells.precision_bits = PRECISION_BITS
     part.cells.cell_delta.extend(deltas.tolist())
-    part.cells.cell_count.extend(counts.tolist())
+    several = (counts > 1).nonzero()[0]
+    part.cells.cell_count.extend(counts[several].tolist())
+    part.cells.several_delta.extend(np.diff(several, prepend=0).tolist())

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19locust/v1/histogram.proto\x12\tlocust.v1\"P\n\x0eHistogramCells\x12\x16\n\x0eprecision_bits\x18\x01 \x01(\r\x12\x12\n\ncell_delta\x18\x02 \x03(\r\x12\x12\n\ncell_count\x18\x03 \x03(\x04\"y\n\x0cTimedColumns\x12\r\n\x05\x63ount\x18\x01 \x03(\x04\x12\x10\n\x08total_us\x18\x02 \x03(\x04\x12\x0e\n\x06min_us\x18\x03 \x03(\x04\x12\x0e\n\x06max_us\x18\x04 \x03(\x04\x12(\n\x05\x63\x65lls\x18\x05 \x01(\x0b\x32\x19.locust.v1.HistogramCellsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19locust/v1/histogram.proto\x12\tlocust.v1\"g\n\x0eHistogramCells\x12\x16\n\x0eprecision_bits\x18\x01 \x01(\r\x12\x12\n\ncell_delta\x18\x02 \x03(\r\x12\x12\n\ncell_count\x18\x03 \x03(\x04\x12\x15\n\rseveral_delta\x18\x04 \x03(\r\"y\n\x0cTimedColumns\x12\r\n\x05\x63ount\x18\x01 \x03(\x04\x12\x10\n\x08total_us\x18\x02 \x03(\x04\x12\x0e\n\x06min_us\x18\x03 \x03(\x04\x12\x0e\n\x06max_us\x18\x04 \x03(\x04\x12(\n\x05\x63\x65lls\x18\x05 \x01(\x0b\x32\x19.locust.v1.HistogramCellsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,7 +32,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'locust_protocol.v1.histogra
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_HISTOGRAMCELLS']._serialized_start=40
-  _globals['_HISTOGRAMCELLS']._serialized_end=120
-  _globals['_TIMEDCOLUMNS']._serialized_start=122
-  _globals['_TIMEDCOLUMNS']._serialized_end=243
+  _globals['_HISTOGRAMCELLS']._serialized_end=143
+  _globals['_TIMEDCOLUMNS']._serialized_start=145
+  _globals['_TIMEDCOLUMNS']._serialized_end=266
 # @@protoc_insertion_point(module_scope)

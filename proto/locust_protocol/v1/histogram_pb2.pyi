@@ -20,7 +20,8 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class HistogramCells(_message.Message):
-    """Sparse log-linear histograms of several rows in two packed columns of equal length.
+    """Sparse log-linear histograms of several rows. A cell is one bucket of one row that holds samples; nearly all
+    cells of a second hold one, so only of those that hold more is said how many.
     With b precision bits a value v in microseconds lies in bucket v when v < 2^(b+1), else in bucket
     (e << b) + (v >> e) with e = bit_length(v) - b - 1; a bucket is at most v / 2^b wide.
     Merging adds counts bucket by bucket and is exact in any order.
@@ -31,6 +32,7 @@ class HistogramCells(_message.Message):
     PRECISION_BITS_FIELD_NUMBER: _builtins.int
     CELL_DELTA_FIELD_NUMBER: _builtins.int
     CELL_COUNT_FIELD_NUMBER: _builtins.int
+    SEVERAL_DELTA_FIELD_NUMBER: _builtins.int
     precision_bits: _builtins.int
     """b; 9 gives a midpoint error of at most 0.1 %."""
     @_builtins.property
@@ -39,7 +41,13 @@ class HistogramCells(_message.Message):
 
     @_builtins.property
     def cell_count(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Samples in the cell, each > 0."""
+        """Samples in the cells that hold more than one, each > 1; every other cell holds one sample."""
+
+    @_builtins.property
+    def several_delta(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Which cells these are: places in cell_delta, counted from 0, ascending: the first as it is, then
+        differences (each > 0). As long as cell_count.
+        """
 
     def __init__(
         self,
@@ -47,10 +55,11 @@ class HistogramCells(_message.Message):
         precision_bits: _builtins.int = ...,
         cell_delta: _abc.Iterable[_builtins.int] | None = ...,
         cell_count: _abc.Iterable[_builtins.int] | None = ...,
+        several_delta: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cell_count", b"cell_count", "cell_delta", b"cell_delta", "precision_bits", b"precision_bits"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cell_count", b"cell_count", "cell_delta", b"cell_delta", "precision_bits", b"precision_bits", "several_delta", b"several_delta"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -42,10 +42,10 @@ def slow_rows(message: report_pb2.Slice) -> list[tuple[int, Sums]]:
 def _histograms(columns: histogram_pb2.TimedColumns, size: int) -> list[Histogram]:
     figures = [_column(getattr(columns, name), size) for name in ("count", "total_us", "min_us", "max_us")]
     cells = columns.cells
-    if cells.cell_delta or cells.cell_count:
+    if cells.cell_delta or cells.cell_count or cells.several_delta:
         _demand(cells.precision_bits == PRECISION_BITS)
     try:
-        rows = decode_cells(cells.cell_delta, cells.cell_count, size)
+        rows = decode_cells(cells.cell_delta, cells.cell_count, cells.several_delta, row_count=size)
     except MalformedCells as error:
         raise MalformedReport(str(error)) from None
     histograms = [Histogram(row, *each) for row, *each in zip(rows, *figures, strict=True)]

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from locust_master.merging import totals as totals_module
 from locust_master.merging.arrays import COUNT, LINES, MAX_VALUE_US, SliceArrays, read_arrays
 from locust_master.merging.decoding import decode_slice
+from locust_master.merging.errors import MalformedReport
 from locust_master.merging.sums import Sums
 from locust_master.merging.totals import RunTotals
 from locust_protocol.histogram import Histogram
 from locust_protocol.v1 import report_pb2
 from tests.master.agents import Agent
-from tests.master.merging.test_broken_senders import PLACES, broken, changes, sound_report
+from tests.master.merging.test_broken_senders import PLACES, broken, changes, response_times, sound_report
 from tests.master.merging.test_columns import facts, fed
 from tests.master.merging.test_totals_laws import Sample, samples
 
@@ -61,14 +62,15 @@ def test_arrays_hold_what_rows_hold(script: list[Sample]) -> None:
             assert any((sample.value_us or 0) >= MAX_VALUE_US for sample in script)
 
 
-@given(values=st.lists(st.integers(0, 2_000), min_size=1, max_size=6), wanted=changes)
+@given(values=response_times, wanted=changes)
 @settings(max_examples=400, deadline=None)
 def test_nothing_is_taken_into_arrays_that_breaks_a_rule(
     values: list[int], wanted: list[tuple[str, int]]
 ) -> None:
     """The checks are written twice; the fast ones may only be harsher, and then the slow ones decide."""
     report = sound_report(values)
-    slices = broken(report, [change for change in wanted if change[0] not in PLACES]).slices
+    read_elsewhere = (*PLACES, "error_count")
+    slices = broken(report, [change for change in wanted if change[0] not in read_elsewhere]).slices
     each = read_arrays(slices)
     if each is not None:
         assert rows_of(each) == decoded(slices)
@@ -123,6 +125,31 @@ def test_a_usual_slice_of_an_agent_takes_the_fast_way() -> None:
     agent.interrupt(name="/stopped")
     (report,) = agent.reports()
     assert read_arrays(report.slices) is not None
+
+
+@pytest.mark.parametrize(
+    ("places", "counts"),
+    [
+        ([0, 2, 0], [2, 2, 2]),
+        ([0, 2, 1], [2, 2, 1]),
+        ([0, 2, 3], [2, 2, 2]),
+        ([0, 2], [2, 2, 2]),
+        ([0, 2, 1], [2, 2]),
+        ([0, 2], [2, 3]),
+        ([0], [2]),
+    ],
+)
+def test_counts_that_do_not_fit_the_cells_are_left_to_the_slow_way(
+    places: list[int], counts: list[int]
+) -> None:
+    """Cells with several samples are few, and so are the slices in which a mistake about them would show."""
+    report = sound_report([5, 8, 11, 14, 17, 11])
+    cells = report.slices[0].successful.cells
+    assert (list(cells.several_delta), list(cells.cell_count)) == ([0, 2], [2, 2])
+    cells.several_delta[:], cells.cell_count[:] = places, counts
+    assert read_arrays(report.slices) is None
+    with pytest.raises(MalformedReport):
+        decode_slice(report.slices[0])
 
 
 def test_sums_beyond_64_bits_are_counted_exactly() -> None:

@@ -15,14 +15,17 @@ from tests.master.agents import Agent
 
 COLUMNS = ("requests", "failures", "untimed", "interrupted", "response_bytes", "series_id", "error_count")
 TIMED = ("count", "total_us", "min_us", "max_us")
+CELLS = ("cell_delta", "cell_count", "several_delta")
 PLACES = ("start_ms", "width_ms", "stats_epoch")
 
 numbers = st.one_of(st.integers(0, 3), st.integers(0, (1 << 32) - 1), st.integers(0, (1 << 64) - 1))
 changes = st.lists(
-    st.tuples(st.sampled_from((*COLUMNS, *TIMED, "cell_delta", "cell_count", *PLACES)), numbers),
-    min_size=1,
-    max_size=3,
+    st.tuples(st.sampled_from((*COLUMNS, *TIMED, *CELLS, *PLACES)), numbers), min_size=1, max_size=3
 )
+response_times = st.lists(
+    st.one_of(st.integers(0, 3), st.integers(1_024, 1_030), st.integers(0, 2_000)), min_size=1, max_size=9
+)
+"""In microseconds; some of them equal, or in one bucket."""
 
 
 def sound_report(values: Sequence[int]) -> report_pb2.Report:
@@ -36,7 +39,7 @@ def sound_report(values: Sequence[int]) -> report_pb2.Report:
 
 
 def broken(report: report_pb2.Report, wanted: list[tuple[str, int]]) -> report_pb2.Report:
-    """The report with some numbers replaced, as far as they fit their fields."""
+    """The report with some numbers replaced, or added to columns of cells, as far as they fit."""
     (slice_message,) = report.slices
     for name, number in wanted:
         if name in PLACES:
@@ -45,7 +48,9 @@ def broken(report: report_pb2.Report, wanted: list[tuple[str, int]]) -> report_p
         timed = slice_message.successful
         holder = slice_message if name in COLUMNS else timed if name in TIMED else timed.cells
         column = getattr(holder, name)
-        narrow = name in ("series_id", "cell_delta")
+        narrow = name in ("series_id", "cell_delta", "several_delta")
+        if name in CELLS and number % 4 == 3:
+            column.append(0)
         column[number % len(column)] = number % (1 << 32) if narrow else number
     return report
 

@@ -12,7 +12,7 @@ from locust_master.merging.totals import RunTotals
 from locust_protocol.v1 import report_pb2
 from tests.master.agents import Agent
 from tests.master.merging.slow_decoding import slow_rows
-from tests.master.merging.test_broken_senders import broken, changes, sound_report
+from tests.master.merging.test_broken_senders import broken, changes, response_times, sound_report
 from tests.master.merging.test_totals_laws import Sample, samples
 
 NO_ROWS = "refused"
@@ -42,7 +42,7 @@ def test_columns_hold_what_rows_hold(script: list[Sample]) -> None:
             assert rows_or_refusal(message, fast=True) == slow_rows(message)
 
 
-@given(values=st.lists(st.integers(0, 2_000), min_size=1, max_size=6), wanted=changes)
+@given(values=response_times, wanted=changes)
 @settings(max_examples=500, deadline=None)
 def test_what_the_slow_way_refuses_is_refused_and_nothing_else(
     values: list[int], wanted: list[tuple[str, int]]

@@ -18,7 +18,10 @@ narrow = st.lists(st.one_of(st.integers(0, 300), st.integers(0, (1 << 32) - 1)),
 @st.composite
 def timed(draw: st.DrawFn) -> histogram_pb2.TimedColumns:
     cells = histogram_pb2.HistogramCells(
-        precision_bits=PRECISION_BITS, cell_delta=draw(narrow), cell_count=draw(columns)
+        precision_bits=PRECISION_BITS,
+        cell_delta=draw(narrow),
+        cell_count=draw(columns),
+        several_delta=draw(narrow),
     )
     return histogram_pb2.TimedColumns(
         count=draw(columns),
@@ -61,7 +64,8 @@ def as_protobuf_reads(message: report_pb2.Slice) -> list[list[int]]:
         message.response_bytes,
     ]
     of_times = [getattr(each, name) for name in ("count", "total_us", "min_us", "max_us") for each in both]
-    of_cells = [getattr(each.cells, name) for name in ("cell_delta", "cell_count") for each in both]
+    names = ("cell_delta", "cell_count", "several_delta")
+    of_cells = [getattr(each.cells, name) for name in names for each in both]
     return [list(column) for column in (*of_rows, *of_times, *of_cells)]
 
 

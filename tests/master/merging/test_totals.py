@@ -177,6 +177,11 @@ def _slice(report: report_pb2.Report) -> report_pb2.Slice:
     return report.slices[0]
 
 
+def _several(report: report_pb2.Report, *, places: list[int], counts: list[int]) -> None:
+    cells = _slice(report).successful.cells
+    cells.several_delta[:], cells.cell_count[:] = places, counts
+
+
 MALFORMATIONS: dict[str, Callable[[report_pb2.Report], object]] = {
     "short column": lambda r: _slice(r).requests.pop(),
     "unknown series": lambda r: _slice(r).series_id.__setitem__(0, 99),
@@ -185,7 +190,11 @@ MALFORMATIONS: dict[str, Callable[[report_pb2.Report], object]] = {
     "more failures than requests": lambda r: _slice(r).failures.__setitem__(0, 1_000),
     "fewer failures than failed times": lambda r: _slice(r).failures.__setitem__(0, 0),
     "more requests than times": lambda r: _slice(r).requests.__setitem__(0, 100),
-    "cells that do not add up": lambda r: _slice(r).successful.cells.cell_count.__setitem__(0, 7),
+    "cells that do not add up": lambda r: _several(r, places=[1], counts=[7]),
+    "a cell that is said to hold several and does not": lambda r: _several(r, places=[1], counts=[1]),
+    "counts without places": lambda r: _several(r, places=[], counts=[2]),
+    "a place beyond the cells": lambda r: _several(r, places=[2], counts=[2]),
+    "places that do not ascend": lambda r: _several(r, places=[0, 0], counts=[2, 2]),
     "keys that do not ascend": lambda r: _slice(r).successful.cells.cell_delta.__setitem__(1, 0),
     "a count that is huge": lambda r: _slice(r).interrupted.__setitem__(0, 1 << 60),
     "another precision": lambda r: setattr(_slice(r).successful.cells, "precision_bits", 7),

@@ -9,7 +9,7 @@ from locust_master.membership import Member
 from locust_master.outputs.report import FinalReport, make_report
 from locust_master.run import Run
 from locust_protocol.histogram import Histogram
-from locust_protocol.histogram_codec import encode_cells
+from locust_protocol.histogram_messages import write_timed
 from locust_protocol.v1 import histogram_pb2, report_pb2
 from tests.master.cluster_builders import RUN_ID, SECOND_NS, START_NS, Fleet, make_run, registration
 
@@ -123,11 +123,4 @@ def _columns(rows: Sequence[Sequence[int]]) -> histogram_pb2.TimedColumns:
     for histogram, values_us in zip(histograms, rows, strict=True):
         for value_us in values_us:
             histogram.record(value_us)
-    deltas, counts = encode_cells([histogram.counts for histogram in histograms])
-    return histogram_pb2.TimedColumns(
-        count=[histogram.count for histogram in histograms],
-        total_us=[histogram.total_us for histogram in histograms],
-        min_us=[histogram.min_us for histogram in histograms],
-        max_us=[histogram.max_us for histogram in histograms],
-        cells=histogram_pb2.HistogramCells(precision_bits=9, cell_delta=deltas, cell_count=counts),
-    )
+    return write_timed(histograms)

@@ -254,7 +254,8 @@ def test_recorder_gives_the_same_histogram_as_its_slow_twin(times_ms: list[float
         twin.record(max(0, int(time_ms * 1000.0 + 0.5)))
     (sent,) = recorder.drain().slices[:1]
     timed = sent.successful
-    (cells,) = decode_cells(timed.cells.cell_delta, timed.cells.cell_count, 1)
+    columns = timed.cells
+    (cells,) = decode_cells(columns.cell_delta, columns.cell_count, columns.several_delta, row_count=1)
     assert cells == twin.counts
     assert (timed.count[0], timed.total_us[0]) == (twin.count, twin.total_us)
     assert (timed.min_us[0], timed.max_us[0]) == (twin.min_us, twin.max_us)

@@ -8,13 +8,12 @@ Pure: no clock, no I/O.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from locust_protocol.histogram import PRECISION_BITS, Histogram
-from locust_protocol.histogram_codec import encode_cells
+from locust_protocol.histogram import Histogram
+from locust_protocol.histogram_messages import write_timed
 from locust_protocol.limits import SLICE_WIDTH_MS
-from locust_protocol.v1.histogram_pb2 import HistogramCells, TimedColumns
 from locust_protocol.v1.report_pb2 import Slice
 
 _MAX_BYTES = (1 << 63) - 1
@@ -105,8 +104,8 @@ def slice_message(samples: OpenSlice) -> Slice:
         untimed=[row.untimed for row in rows],
         interrupted=[row.interrupted for row in rows],
         response_bytes=[min(max(0, whole_number(row.response_bytes)), _MAX_BYTES) for row in rows],
-        successful=_timed_columns(row.successful for row in rows),
-        failed=_timed_columns(row.failed for row in rows),
+        successful=write_timed([row.successful for row in rows]),
+        failed=write_timed([row.failed for row in rows]),
         error_id=list(samples.errors),
         error_count=list(samples.errors.values()),
         exception_id=list(samples.exceptions),
@@ -120,15 +119,3 @@ def whole_number(value: object) -> int:
         return int(value)  # type: ignore[call-overload, no-any-return]
     except (TypeError, ValueError, OverflowError):
         return 0
-
-
-def _timed_columns(histograms: Iterable[Histogram]) -> TimedColumns:
-    rows = list(histograms)
-    cell_delta, cell_count = encode_cells([histogram.counts for histogram in rows])
-    return TimedColumns(
-        count=[histogram.count for histogram in rows],
-        total_us=[histogram.total_us for histogram in rows],
-        min_us=[histogram.min_us for histogram in rows],
-        max_us=[histogram.max_us for histogram in rows],
-        cells=HistogramCells(precision_bits=PRECISION_BITS, cell_delta=cell_delta, cell_count=cell_count),
-    )
