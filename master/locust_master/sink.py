@@ -16,7 +16,7 @@ from locust_master.conductor import Conductor, ShapeGoal
 from locust_master.log_hub import LogHub
 from locust_master.membership import Member
 from locust_master.run_summary import run_event_kind
-from locust_master.view import host_snapshot, wait_prepared
+from locust_master.view import host_snapshot, wait_host_snapshot
 from locust_protocol.process.errors import OperatorError
 from locust_protocol.runner.v1 import link_pb2
 from locust_protocol.v1 import report_pb2, value_pb2
@@ -170,9 +170,11 @@ class Sink:
     async def run_host_snapshots(self, interval_s: float) -> None:
         """Hands the merged numbers to the script host for as long as the master lives."""
         while True:
+            assert self._conductor is not None
             assert self._cluster is not None
-            await wait_prepared(self._cluster)
-            self.tell_host_snapshot()
+            snapshot = await wait_host_snapshot(self._cluster, self._conductor)
+            await asyncio.sleep(0)
+            self._conductor.locustfile.host.tell_snapshot(snapshot)
             await asyncio.sleep(interval_s)
 
     def tell_host_snapshot(self) -> None:

@@ -29,6 +29,9 @@ HOST_HISTORY_S = 15
 """Seconds that the script host is told of: the window of its current percentiles, and some."""
 
 
+Shown = tuple[Run | None, int]
+"""A run and the epoch of its statistics."""
+
 PART_MEMBERS = 200
 """Workers whose rows are brought up to date in one go: some 3 ms."""
 
@@ -53,18 +56,32 @@ class ViewStream:
         self._last_event = 0
         self._described: set[int] = set()
 
+    async def wait_next(self) -> snapshot_pb2.Snapshot:
+        """Returns what `next_snapshot` does, made in parts between which others have their turn."""
+        await wait_prepared(self._cluster)
+        snapshot, shown = self._begin(time.monotonic_ns())
+        await asyncio.sleep(0)
+        if shown != _shown(self._cluster):
+            return self.next_snapshot(now_ns=time.monotonic_ns())
+        return self._finish(snapshot, shown)
+
     def next_snapshot(self, *, now_ns: int) -> snapshot_pb2.Snapshot:
         """Returns what changed since the last call; everything at first and when run or epoch are new."""
-        run = self._cluster.run
-        epoch = 0 if run is None else run.totals.epoch
-        is_whole = self._is_first or run is not self._run or epoch != self._epoch
-        if is_whole:
+        return self._finish(*self._begin(now_ns))
+
+    def _begin(self, now_ns: int) -> tuple[snapshot_pb2.Snapshot, Shown]:
+        shown = _shown(self._cluster)
+        snapshot = status_snapshot(self._cluster, self._conductor, now_ns=now_ns)
+        snapshot.complete = self._is_first or shown != (self._run, self._epoch)
+        return snapshot, shown
+
+    def _finish(self, snapshot: snapshot_pb2.Snapshot, shown: Shown) -> snapshot_pb2.Snapshot:
+        run, epoch = shown
+        if snapshot.complete:
             self._described.clear()
             self._last_event = 0
-        snapshot = status_snapshot(self._cluster, self._conductor, now_ns=now_ns)
-        snapshot.complete = is_whole
         if run is not None:
-            self._add_statistics(snapshot, run, is_whole=is_whole)
+            self._add_statistics(snapshot, run, is_whole=snapshot.complete)
         self._is_first, self._run, self._epoch = False, run, epoch
         return snapshot
 
@@ -119,14 +136,28 @@ def status_snapshot(cluster: Cluster, conductor: Conductor, *, now_ns: int) -> s
     )
 
 
+async def wait_host_snapshot(cluster: Cluster, conductor: Conductor) -> snapshot_pb2.Snapshot:
+    """Returns what `host_snapshot` does, made in parts between which others have their turn."""
+    await wait_prepared(cluster)
+    shown = _shown(cluster)
+    snapshot = status_snapshot(cluster, conductor, now_ns=time.monotonic_ns())
+    await asyncio.sleep(0)
+    if shown != _shown(cluster):
+        return host_snapshot(cluster, conductor, now_ns=time.monotonic_ns())
+    return _with_all_statistics(snapshot, cluster.run)
+
+
 def host_snapshot(cluster: Cluster, conductor: Conductor, *, now_ns: int) -> snapshot_pb2.Snapshot:
     """Returns everything that `environment.stats` and `environment.runner` of the script host show."""
-    snapshot = status_snapshot(cluster, conductor, now_ns=now_ns)
+    return _with_all_statistics(status_snapshot(cluster, conductor, now_ns=now_ns), cluster.run)
+
+
+def _with_all_statistics(snapshot: snapshot_pb2.Snapshot, run: Run | None) -> snapshot_pb2.Snapshot:
     snapshot.complete = True
-    if cluster.run is not None:
+    if run is not None:
         snapshot.MergeFrom(
             statistics_rows(
-                cluster.run.totals,
+                run.totals,
                 since_revision=None,
                 quantiles=SHARES,
                 max_series=HOST_MAX_SERIES,
@@ -136,6 +167,10 @@ def host_snapshot(cluster: Cluster, conductor: Conductor, *, now_ns: int) -> sna
             )
         )
     return snapshot
+
+
+def _shown(cluster: Cluster) -> Shown:
+    return cluster.run, 0 if cluster.run is None else cluster.run.totals.epoch
 
 
 def _checked(quantiles: Sequence[float]) -> tuple[float, ...]:

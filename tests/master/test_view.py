@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
@@ -269,6 +270,26 @@ async def test_snapshot_that_was_prepared_says_the_same() -> None:
     watched.fleet.cluster.worker_rows = WorkerRows()
     assert prepared == host_snapshot(watched.fleet.cluster, watched.conductor, now_ns=watched.fleet.now_ns)
     assert (prepared.total.requests, len(prepared.workers)) == (1, 1)
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_snapshot_made_in_parts_is_of_one_epoch(turns: int) -> None:
+    """Statistics may be reset between two parts of it: old figures must not stand under a new epoch."""
+    watched = Watched()
+    watched.start()
+    watched.fleet.seconds = 3.0
+    watched.agent.record(5_000, second=1)
+    watched.report()
+    watched.next()
+    making = asyncio.create_task(watched.stream.wait_next())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    was_made = making.done()
+    watched.fleet.cluster.reset_statistics()
+    snapshot = await making
+    assert snapshot.complete is not was_made
+    assert snapshot.run.stats_epoch == (1 if was_made else 2)
+    assert snapshot.total.requests == 0 or was_made
 
 
 def test_generator_is_strained_only_while_a_runner_is() -> None:

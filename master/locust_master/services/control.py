@@ -20,7 +20,7 @@ from locust_master.services.changes import Changes
 from locust_master.services.interceptors import answers, streams
 from locust_master.store.reader import list_runs
 from locust_master.version import SOFTWARE_VERSION
-from locust_master.view import ViewStream, status_snapshot, wait_prepared
+from locust_master.view import ViewStream, status_snapshot
 from locust_protocol.limits import MAX_WATCHERS
 from locust_protocol.process.errors import UsageError
 from locust_protocol.v1 import control_service_pb2 as messages
@@ -149,8 +149,7 @@ class ControlService(control_service_pb2_grpc.ControlServiceServicer):
             if request.HasField("min_interval"):
                 interval_s = max(MIN_INTERVAL_S, request.min_interval.ToNanoseconds() / 1e9)
             while True:
-                await wait_prepared(self._cluster)
-                yield messages.WatchResponse(snapshot=stream.next_snapshot(now_ns=time.monotonic_ns()))
+                yield messages.WatchResponse(snapshot=await stream.wait_next())
                 await asyncio.sleep(interval_s)
         finally:
             self._watchers -= 1
