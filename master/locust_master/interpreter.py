@@ -19,6 +19,9 @@ import sys
 SWITCH_INTERVAL_S = 0.001
 """Seconds for which another thread may keep the loop waiting; Python's 5 ms add up while the store folds."""
 
+YOUNG_OBJECTS, YOUNG_COLLECTIONS = 20_000, 20
+"""New objects until they are looked at, and how often that is until those that stayed are looked at again."""
+
 NEVER = 1_000_000_000
 """Younger collections until a full one that nobody asked for."""
 
@@ -43,8 +46,7 @@ def tune_interpreter() -> None:
     """Sets thread switches, the collector and, where that can be, the heap; once, when the master starts."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     _tune_heap()
-    youngest, middle, _ = gc.get_threshold()
-    gc.set_threshold(youngest, middle, NEVER)
+    gc.set_threshold(YOUNG_OBJECTS, YOUNG_COLLECTIONS, NEVER)
     collect_all()
 
 
