@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,15 @@ def test_headless_run_prints_whole_statistics_and_exits_0(tmp_path: Path) -> Non
         assert_no_processes(master.processes())
 
 
+@pytest.fixture
+def heeded_hangup() -> Iterator[None]:
+    """What is started meanwhile does not ignore the end of a terminal, though these tests may."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("heeded_hangup")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_interrupt_ends_users_and_prints_the_summary(tmp_path: Path, number: signal.Signals) -> None:
     """Ctrl-C is a run that ended as asked: nothing is lost. A terminal that is closed asks for the same."""
