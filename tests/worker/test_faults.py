@@ -27,19 +27,17 @@ HOLDING = (
     + """
         if not held:
             held.append(True)
-            re.match("z|" + "|".join(turns), text)  # holds
+            sys.setswitchinterval(60)
+            until_s = time.monotonic() + {seconds}
+            while time.monotonic() < until_s: pass  # holds
+            sys.setswitchinterval(0.005)
 
-import math, re, time
-held, turns, text = [], ["(?:a+)+$"], "a" * 18 + "b"
-def one_turn_s():
-    started_s = time.thread_time()
-    re.match(turns[0], text)
-    return time.thread_time() - started_s
-turns *= math.ceil({seconds} / min(one_turn_s() for _ in range(5)))
+import sys, time
+held = []
 """
 )
-"""Backtracks in C code that holds the interpreter, for about so many seconds of CPU time, so no less by the
-clock: one turn after the other, as no first part is common to all (`z`)."""
+"""Holds the interpreter for so many seconds by the clock: no other thread is let in, as with C code that
+computes without letting go of it."""
 
 BRIEF = """
 
