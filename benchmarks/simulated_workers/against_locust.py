@@ -3,7 +3,8 @@
     python -m benchmarks.simulated_workers.against_locust
 
 Both sides take a second of one worker after the other: serialise the report, parse it, merge it into the
-totals; ours judges it in the ledger as well. The network is left out on both. They run in turns within one
+totals; ours judges it in the ledger as well, and reads so many reports together as its master does when they
+come from a thousand workers. The network is left out on both. They run in turns within one
 session, and ratios are medians over rounds. Prints one JSON line; exit code 0 when all that a report costs is
 at most half of Locust's and its bytes are at most a fifth, 1 when not, 2 when there is no Locust.
 """
@@ -16,13 +17,16 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.real_locust import LocustUnavailable, locust_program
 from benchmarks.simulated_workers.samples import Load, definitions, raw_seconds, slice_of
 from locust_master.ledger import Ledger
+from locust_master.merging.ahead import read_ahead
 from locust_master.merging.totals import RunTotals
+from locust_master.services.intake import GATHER_S
 from locust_protocol.v1 import master_service_pb2, report_pb2
 
 LOCUST_SIDE = Path(__file__).with_name("locust_side.py")
@@ -44,6 +48,7 @@ class Compared:
     """Ours over Locust's; times are medians of a report in microseconds of CPU."""
 
     reports: int
+    together: int
     rounds: int
     cpu_ratio: float
     master_cpu_ratio: float
@@ -62,7 +67,8 @@ class Compared:
 class OurSide:
     """Our master: ledger and totals; a worker each for every report of a round."""
 
-    def __init__(self, load: Load, seconds: list[list[list[tuple[int, bool]]]]) -> None:
+    def __init__(self, load: Load, seconds: list[list[list[tuple[int, bool]]]], *, together: int) -> None:
+        self._together = together
         self._slices = [slice_of(second) for second in seconds]
         self._definitions = definitions(load)
         self._totals, self._ledger = RunTotals(), Ledger(RUN_ID)
@@ -73,6 +79,7 @@ class OurSide:
         self._sequence += 1
         worker_s = master_s = 0.0
         size = 0
+        waiting: list[tuple[bytes, bytes]] = []
         for number, content in enumerate(self._slices):
             report = report_pb2.Report(run_id=RUN_ID, sequence=self._sequence)
             if self._sequence == 1:
@@ -82,28 +89,33 @@ class OurSide:
             report.slices[0].start_ms = self._sequence * 1_000
             payload = master_service_pb2.StreamStatsRequest(report=report).SerializeToString()
             sent_s = time.thread_time()
-            self._take(number.to_bytes(16, "big"), payload)
-            master_s += time.thread_time() - sent_s
             worker_s += sent_s - started_s
             size += len(payload)
+            waiting.append((number.to_bytes(16, "big"), payload))
+            if len(waiting) == self._together or number + 1 == len(self._slices):
+                started_s = time.thread_time()
+                self._take(waiting)
+                master_s += time.thread_time() - started_s
+                waiting.clear()
         started_s = time.thread_time()
         self._totals.settle()
         return Cost(worker_s, master_s + time.thread_time() - started_s, size)
 
-    def _take(self, uid: bytes, payload: bytes) -> None:
-        report = master_service_pb2.StreamStatsRequest.FromString(payload).report
-        self._ledger.judge(
-            worker_uid=uid, run_id=report.run_id, sequence=report.sequence, is_snapshot=report.snapshot
-        )
-        self._totals.apply(uid.hex(), "w", report, at_ms=(self._sequence + 1) * 1_000)
-        self._ledger.note_applied(uid, report.sequence, is_final=False)
+    def _take(self, waiting: Sequence[tuple[bytes, bytes]]) -> None:
+        reports = [master_service_pb2.StreamStatsRequest.FromString(payload).report for _, payload in waiting]
+        for (uid, _), report, ahead in zip(waiting, reports, read_ahead(reports), strict=True):
+            self._ledger.judge(
+                worker_uid=uid, run_id=report.run_id, sequence=report.sequence, is_snapshot=report.snapshot
+            )
+            self._totals.apply(uid.hex(), "w", report, at_ms=(self._sequence + 1) * 1_000, ahead=ahead)
+            self._ledger.note_applied(uid, report.sequence, is_final=False)
 
 
-def compare(*, workers: int, rounds: int, load: Load) -> Compared:
+def compare(*, workers: int, rounds: int, load: Load, together: int) -> Compared:
     """Runs both sides in turns. Raises `LocustUnavailable`."""
     python = locust_program().with_name("python")
     seconds = raw_seconds(load, seed=7, seconds=workers)
-    ours = OurSide(load, seconds)
+    ours = OurSide(load, seconds, together=together)
     in_ms = [[[(value_us / 1_000, failed) for value_us, failed in row] for row in each] for each in seconds]
     with subprocess.Popen(
         [str(python), str(LOCUST_SIDE)],
@@ -123,10 +135,10 @@ def compare(*, workers: int, rounds: int, load: Load) -> Compared:
             theirs.stdin.flush()
             pairs.append((mine, Cost(**json.loads(theirs.stdout.readline()))))
         theirs.stdin.close()
-    return _compared(pairs[1:], reports=workers, load=load)
+    return _compared(pairs[1:], reports=workers, load=load, together=together)
 
 
-def _compared(pairs: list[tuple[Cost, Cost]], *, reports: int, load: Load) -> Compared:
+def _compared(pairs: list[tuple[Cost, Cost]], *, reports: int, load: Load, together: int) -> Compared:
     cpu = [mine.master_s / other.master_s for mine, other in pairs]
     whole = statistics.median(
         (mine.master_s + mine.worker_s) / (other.master_s + other.worker_s) for mine, other in pairs
@@ -139,6 +151,7 @@ def _compared(pairs: list[tuple[Cost, Cost]], *, reports: int, load: Load) -> Co
     rows = reports * load.series
     return Compared(
         reports=reports,
+        together=together,
         rounds=len(pairs),
         cpu_ratio=round(whole, 3),
         master_cpu_ratio=round(statistics.median(cpu), 3),
@@ -159,9 +172,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.simulated_workers.against_locust")
     parser.add_argument("--workers", type=int, default=200, help="reports of a round")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument(
+        "--together", type=int, default=round(GATHER_S * 1_000), help="reports that ours reads together"
+    )
     options = parser.parse_args()
     try:
-        compared = compare(workers=options.workers, rounds=options.rounds, load=Load())
+        compared = compare(
+            workers=options.workers, rounds=options.rounds, load=Load(), together=options.together
+        )
     except LocustUnavailable as error:
         print(error, file=sys.stderr)
         return 2

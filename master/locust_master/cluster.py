@@ -26,6 +26,7 @@ from locust_master.losses import WorkerLossPolicy
 from locust_master.mailbox import Mailbox
 from locust_master.mailboxes import Mailboxes
 from locust_master.membership import Member, Membership
+from locust_master.merging.ahead import SlicePart
 from locust_master.oversubscription import OversubscriptionWatch
 from locust_master.planning.goal import Goal, goal_text
 from locust_master.refusals import Refused
@@ -164,15 +165,17 @@ class Cluster:
         self._event(snapshot_pb2.RUN_EVENT_KIND_WORKER_LEFT, f"worker {member.name} left: {reason}", now_ns)
         self._members_changed(now_ns)
 
-    def take_report(self, member: Member, report: report_pb2.Report, now_ns: int) -> None:
-        """Counts a report once, or acknowledges it again, or asks for a snapshot."""
+    def take_report(
+        self, member: Member, report: report_pb2.Report, now_ns: int, *, ahead: SlicePart | None = None
+    ) -> None:
+        """Counts a report once, or acknowledges it again, or asks for a snapshot; `ahead` are its slices."""
         interval_s = self._terms.now.report_interval_s
         has_changed = member.note_report(report, now_ns / 1e9, interval_s=interval_s)
         if self.run is not None and self.run.handover.is_pending:
             self.run.handover.note_heard(member)
             if self.run.handover.is_heard:
                 self._replan_if_due(now_ns)
-        self._reports.take(self.run, member, report, now_ns)
+        self._reports.take(self.run, member, report, now_ns, ahead=ahead)
         if has_changed and self.run is not None and self.run.lifecycle.is_active:
             logger.warning(
                 "share follows the runners that are left worker=%s runners=%d",

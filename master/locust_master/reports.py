@@ -15,6 +15,7 @@ from locust_master.ledger import Verdict
 from locust_master.losses import Loss, LossKind
 from locust_master.mailboxes import Mailboxes
 from locust_master.membership import Member
+from locust_master.merging.ahead import SlicePart
 from locust_master.merging.errors import UnknownContribution
 from locust_master.run import Run
 from locust_protocol.v1 import master_service_pb2, report_pb2
@@ -52,10 +53,19 @@ class ReportDesk:
         self._sink = sink
         self._late: dict[tuple[bytes, bytes], None] = {}
 
-    def take(self, run: Run | None, member: Member, report: report_pb2.Report, now_ns: int) -> None:
+    def take(
+        self,
+        run: Run | None,
+        member: Member,
+        report: report_pb2.Report,
+        now_ns: int,
+        *,
+        ahead: SlicePart | None = None,
+    ) -> None:
         """Counts a report once, or acknowledges it again, or asks for a snapshot.
 
-        Raises what the merge raises for a report that breaks the rules; then nothing of it counts.
+        `ahead` are its slices, where they were read already. Raises what the merge raises for a report that
+        breaks the rules; then nothing of it counts.
         """
         if report.sequence == 0:
             self._take_heartbeat(member, report, now_ns)
@@ -63,7 +73,7 @@ class ReportDesk:
             self._say_late(member, report)
             self._acknowledge(member, report.run_id, report.sequence, report.sent_ns, now_ns)
         else:
-            self._count(run, member, report, now_ns)
+            self._count(run, member, report, now_ns, ahead)
 
     def _say_late(self, member: Member, report: report_pb2.Report) -> None:
         """A run that is over takes no samples any more: said once for a worker and a run."""
@@ -81,7 +91,9 @@ class ReportDesk:
         self._sink.take_extras(member, report)
         self._acknowledge(member, b"", 0, report.sent_ns, now_ns)
 
-    def _count(self, run: Run, member: Member, report: report_pb2.Report, now_ns: int) -> None:
+    def _count(
+        self, run: Run, member: Member, report: report_pb2.Report, now_ns: int, ahead: SlicePart | None
+    ) -> None:
         ledger = run.ledger
         verdict = ledger.judge(
             worker_uid=member.uid,
@@ -90,7 +102,7 @@ class ReportDesk:
             is_snapshot=report.snapshot,
         )
         if verdict in (Verdict.APPLY, Verdict.REPLACE):
-            self._merge(run, member, report, now_ns)
+            self._merge(run, member, report, now_ns, ahead)
             ledger.note_applied(member.uid, report.sequence, is_final=report.final)
             self._sink.take_extras(member, report)
             self._store(run, member, report, now_ns)
@@ -105,9 +117,12 @@ class ReportDesk:
             resync = master_service_pb2.Resync(run_id=report.run_id, expected_sequence=expected)
             self._mailboxes.put_resync(member, resync)
 
-    def _merge(self, run: Run, member: Member, report: report_pb2.Report, now_ns: int) -> None:
+    def _merge(
+        self, run: Run, member: Member, report: report_pb2.Report, now_ns: int, ahead: SlicePart | None
+    ) -> None:
+        earlier = partial(self._sink.stored_reports, member.uid)
         try:
-            run.count(member, report, now_ns=now_ns, earlier=partial(self._sink.stored_reports, member.uid))
+            run.count(member, report, now_ns=now_ns, earlier=earlier, ahead=ahead)
         except UnknownContribution as error:
             logger.error("a snapshot is not counted, samples are missing worker=%s: %s", member.name, error)
             at_ms = run.now_us(now_ns) // 1_000

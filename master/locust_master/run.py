@@ -11,6 +11,7 @@ from locust_master.ledger import Ledger
 from locust_master.lifecycle import Lifecycle
 from locust_master.losses import Loss, LossKind, LossTerms, is_beyond
 from locust_master.membership import Member
+from locust_master.merging.ahead import SlicePart
 from locust_master.merging.totals import RunTotals
 from locust_master.planning.goal import Goal, TimedGoal
 from locust_master.planning.moves import givers, held_placement, held_schedules
@@ -156,15 +157,16 @@ class Run:
         *,
         now_ns: int,
         earlier: Callable[[], Iterable[report_pb2.Report]] = tuple,
+        ahead: SlicePart | None = None,
     ) -> None:
-        """Counts a report that arrived at `now_ns`; `earlier` gives those of the worker that count already.
+        """Counts a report that arrived at `now_ns`; `earlier` and `ahead` are those of `RunTotals.apply`.
 
         Raises `MalformedReport` or `UnknownContribution` and changes nothing then.
         """
         at_us = self.now_us(now_ns)
         at_ms = at_us // 1_000
         is_new_second = not self.totals.knows_second(at_ms)
-        self.totals.apply(member.key, member.name, report, at_ms=at_ms, earlier=earlier)
+        self.totals.apply(member.key, member.name, report, at_ms=at_ms, earlier=earlier, ahead=ahead)
         self.generator.note(member.key, member.name, report.status, at_ms=at_ms)
         if is_new_second:
             self.totals.note_planned(at_ms, self.planned_users(at_us) if self.lifecycle.is_active else 0)

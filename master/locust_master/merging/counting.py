@@ -6,13 +6,15 @@ Pure. Must never count a slice in one of them and not in the others.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from locust_master.merging.arrays import SliceArrays
+from locust_master.merging.ahead import Block, SlicePart
+from locust_master.merging.arrays import SliceArrays, counts_of
 from locust_master.merging.cells import CellPool, PooledHistogram
 from locust_master.merging.decoding import DecodedSlice, decode_slice
-from locust_master.merging.gathering import Gathered, Gathering, Place, add_figures, by_second
+from locust_master.merging.gathering import Gathered, Gathering, Placed, add_figures, by_second
 from locust_master.merging.history import History
 from locust_master.merging.packed import Ints
 from locust_master.merging.seconds import SECOND_MS
@@ -21,10 +23,17 @@ from locust_master.merging.sums import Counts, Sums
 from locust_master.merging.workers import Dictionary
 from locust_protocol.v1 import report_pb2
 
-Placed = Sequence[tuple[Place, int]]
-"""Of each slice, where it belongs, and the latest moment of a sample in ms."""
-
 _TOTAL_KEY = SeriesKey(report_pb2.SERIES_KIND_REQUEST, "", "")
+
+
+@dataclass(slots=True)
+class _Pending:
+    """Slices of one block that are checked and not counted yet."""
+
+    block: Block | None = None
+    slices: list[int] = field(default_factory=list)
+    placed: list[Placed] = field(default_factory=list)
+    numbers: list[Ints] = field(default_factory=list)
 
 
 class Counting:
@@ -37,63 +46,84 @@ class Counting:
         self.total = SeriesTotals(OTHER_ID, _TOTAL_KEY, Sums(successful=successful, failed=failed))
         self.history = History()
         self._gathering = Gathering()
+        self._pending = _Pending()
 
     def add(
         self,
-        placed: Placed,
-        slices: SliceArrays | Sequence[DecodedSlice],
+        placed: Sequence[Placed],
+        slices: SlicePart | Sequence[DecodedSlice],
         known: Dictionary,
         *,
         epoch: int,
-        revision: int,
     ) -> list[Counts]:
         """Counts slices, of which those of `epoch` are shown; returns the requests of each."""
-        if not self._gathering.has_room(place for place, _ in placed):
+        revision = placed[-1].revision
+        if not self._has_room(placed):
             self.settle(epoch=epoch, revision=revision)
         counts = None
-        if isinstance(slices, SliceArrays):
-            counts = self._add_arrays(placed, slices, known, epoch=epoch, revision=revision)
+        if isinstance(slices, SlicePart):
+            counts = self._add_part(placed, slices, known, epoch=epoch)
             rows: Sequence[DecodedSlice] = () if counts else [decode_slice(each) for each in slices.messages]
         else:
             rows = slices
         if counts is None:
             counts = [
-                self._add_rows(place, each, known, last_ms=last_ms, epoch=epoch, revision=revision)
-                for (place, last_ms), each in zip(placed, rows, strict=True)
+                self._add_rows(of, each, known, epoch=epoch) for of, each in zip(placed, rows, strict=True)
             ]
-        if any(place.width_ms != SECOND_MS for place, _ in placed):
+        if any(each.place.width_ms != SECOND_MS for each in placed):
             # How counts are dealt to seconds must not depend on who looks when.
             self.settle(epoch=epoch, revision=revision)
         return counts
 
-    def _add_arrays(
-        self, placed: Placed, slices: SliceArrays, known: Dictionary, *, epoch: int, revision: int
+    def _has_room(self, placed: Sequence[Placed]) -> bool:
+        pending = self._pending
+        return self._gathering.has_room(each.place for each in (*pending.placed, *placed))
+
+    def _add_part(
+        self, placed: Sequence[Placed], part: SlicePart, known: Dictionary, *, epoch: int
     ) -> list[Counts] | None:
-        numbers = known.numbers(slices.ids)
+        """Lets slices wait for the others that were read with them; None when a number is too big."""
+        arrays = part.block.arrays
+        rows = part.rows
+        numbers = known.numbers(arrays.ids[rows])
         if numbers is None:
             return None
+        if self._pending.block is not part.block:
+            self._count_pending(epoch=epoch)
+            self._pending.block = part.block
+        self._pending.placed += placed
+        self._pending.slices += range(part.first, part.end)
+        self._pending.numbers.append(numbers)
         are_requests = self.series.are_requests[numbers]
-        counts = self._gathering.add(placed, slices, numbers, are_requests, revision=revision)
-        if counts is not None:
-            self._add_cells(placed, slices, numbers, epoch=epoch)
-        return counts
+        if are_requests.all():
+            return [Counts(*each) for each in part.block.counts[part.first : part.end]]
+        return [Counts(*each) for each in counts_of(arrays.figures[:, rows] * are_requests, part.starts)]
 
-    def _add_cells(self, placed: Placed, slices: SliceArrays, numbers: Ints, *, epoch: int) -> None:
+    def _count_pending(self, *, epoch: int) -> None:
+        """Counts the slices that wait, all of which were read together."""
+        pending, self._pending = self._pending, _Pending()
+        if pending.block is None:
+            return
+        slices = pending.block.arrays
+        if len(pending.slices) < len(slices.ends):
+            slices = slices.chosen(pending.slices)
+        numbers = np.concatenate(pending.numbers)
+        self._gathering.add(pending.placed, slices, numbers, self.series.are_requests[numbers])
+        self._add_cells(pending.placed, slices, numbers, epoch=epoch)
+
+    def _add_cells(self, placed: Sequence[Placed], slices: SliceArrays, numbers: Ints, *, epoch: int) -> None:
         """Adds cells to those of their rows in the pool."""
         rows, buckets, counts = slices.cell_rows, slices.buckets, slices.cell_counts
-        if any(place.stats_epoch != epoch for place, _ in placed):
-            starts = [0, *slices.ends[:-1]]
-            lengths = [end - start for start, end in zip(starts, slices.ends, strict=True)]
-            are_shown = np.repeat([place.stats_epoch == epoch for place, _ in placed], lengths)
-            chosen = np.tile(are_shown, 2)[rows]
+        are_shown = [each.place.stats_epoch == epoch for each in placed]
+        if not all(are_shown):
+            chosen = np.tile(np.repeat(are_shown, slices.lengths), 2)[rows]
             rows, buckets = rows[chosen], buckets[chosen]
             counts = None if counts is None else counts[chosen]
         of_rows = np.concatenate([numbers << 1, (numbers << 1) + 1])
         self.series.pool.add(of_rows[rows], buckets, counts)
 
-    def _add_rows(
-        self, place: Place, each: DecodedSlice, known: Dictionary, *, last_ms: int, epoch: int, revision: int
-    ) -> Counts:
+    def _add_rows(self, placed: Placed, each: DecodedSlice, known: Dictionary, *, epoch: int) -> Counts:
+        place, last_ms, revision = placed
         counts = Counts()
         for theirs, sums in each.rows:
             row = self.series.row(known.series[theirs])
@@ -109,6 +139,7 @@ class Counting:
 
     def settle(self, *, epoch: int, revision: int) -> None:
         """Gives what was gathered to rows, total and seconds."""
+        self._count_pending(epoch=epoch)
         for each in self._gathering.take(self.series.are_requests):
             place = each.place
             if place.is_of_seconds:

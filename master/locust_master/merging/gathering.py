@@ -23,6 +23,7 @@ from locust_master.merging.arrays import (
     FAILURES,
     INTERRUPTED,
     LINES,
+    MAX_TOGETHER,
     MIN_US,
     REQUESTS,
     RESPONSE_BYTES,
@@ -33,11 +34,12 @@ from locust_master.merging.arrays import (
 from locust_master.merging.cells import ArrayHistogram
 from locust_master.merging.packed import Ints
 from locust_master.merging.seconds import SECOND_MS, dealt
-from locust_master.merging.sums import Counts, Sums
+from locust_master.merging.sums import Sums
 from locust_protocol.histogram import MAX_BUCKET_INDEX
 
-MAX_PLACES = 8
-"""Places that are gathered side by side: 3 MB for 2,000 rows."""
+MAX_PLACES = MAX_TOGETHER
+"""Places that are gathered side by side, so that any slices that are read together have room: 7 MB for
+2,000 rows."""
 
 MAX_GATHERED = 100_000
 """Slices that wait; sums of so many of `arrays.MAX_FIGURE` fit 64 bits."""
@@ -45,8 +47,9 @@ MAX_GATHERED = 100_000
 FIRST_ROWS = 64
 
 _BUCKETS = MAX_BUCKET_INDEX + 1
-_EXTREMES = LINES - MIN_US + 1
+_EXTREMES = LINES - MIN_US + 2
 _NOTHING = -(1 << 62)
+_FIRST = np.zeros(1, np.intp)
 
 
 class Place(NamedTuple):
@@ -56,6 +59,14 @@ class Place(NamedTuple):
     start_ms: int
     width_ms: int
     is_of_seconds: bool
+
+
+class Placed(NamedTuple):
+    """A slice's place, the latest moment of a sample in ms, and the revision of the totals with it."""
+
+    place: Place
+    last_ms: int
+    revision: int
 
 
 class RowSums(NamedTuple):
@@ -88,8 +99,7 @@ class Gathering:
         self._places: dict[Place, int] = {}
         self._sums = np.zeros((MAX_PLACES, 0, ADDED_LINES), np.int64)
         self._extremes = np.zeros((MAX_PLACES, 0, _EXTREMES), np.int64)
-        """Minima as negative numbers, maxima, latest moments: of all of them the highest counts."""
-        self._revisions = np.zeros((MAX_PLACES, 0), np.int64)
+        """Minima as negative numbers, maxima, latest moments, revisions: of each the highest counts."""
         self._cells = np.zeros((MAX_PLACES, 2, _BUCKETS), np.int64)
         self._others: list[tuple[Sums, dict[int, RowSums]]] = [(Sums(), {}) for _ in range(MAX_PLACES)]
 
@@ -98,43 +108,32 @@ class Gathering:
         return len(self._places.keys() | set(places)) <= MAX_PLACES and self.slices < MAX_GATHERED
 
     def add(
-        self,
-        places: Sequence[tuple[Place, int]],
-        each: SliceArrays,
-        numbers: Ints,
-        are_requests: NDArray[np.bool_],
-        *,
-        revision: int,
-    ) -> list[Counts] | None:
-        """Adds slices, each with its place and latest moment; returns the requests of each.
-
-        None, and nothing is added, when one row comes twice in one place.
-        """
-        ends, size = each.ends, numbers.size
-        starts = [0, *ends[:-1]]
-        lengths = [end - start for start, end in zip(starts, ends, strict=True)]
-        at = np.repeat([self._place(place) for place, _ in places], lengths)
+        self, places: Sequence[Placed], each: SliceArrays, numbers: Ints, are_requests: NDArray[np.bool_]
+    ) -> None:
+        """Adds slices, each with where it belongs; one row may come many times."""
+        ends, size, lengths = each.ends, numbers.size, each.lengths
+        at = np.repeat([self._place(placed.place) for placed in places], lengths)
         self._make_room(int(numbers.max()))
-        rows = at * self._revisions.shape[1] + numbers
-        if len(set(rows.tolist())) < size:
-            return None
+        rows = at * self._sums.shape[1] + numbers
         self.slices += len(ends)
         figures = each.figures
-        self._sums.reshape(-1, ADDED_LINES)[rows] += figures[:ADDED_LINES].T
         extremes = np.empty((_EXTREMES, size), np.int64)
         np.negative(figures[MIN_US : MIN_US + 2], out=extremes[:2])
         # A row without samples has the minimum 0, which is none.
         extremes[:2][figures[COUNT:TOTAL_US] == 0] = _NOTHING
-        extremes[2:-1] = figures[MIN_US + 2 :]
-        extremes[-1] = np.repeat([last_ms for _, last_ms in places], lengths)
+        extremes[2:4] = figures[MIN_US + 2 :]
+        moments = np.array([(placed.last_ms, placed.revision) for placed in places])
+        extremes[4:] = moments.repeat(lengths, axis=0).T
+        order = rows.argsort(kind="stable")
+        ordered = rows[order]
+        firsts = np.concatenate([_FIRST, (ordered[1:] != ordered[:-1]).nonzero()[0] + 1])
+        rows = ordered[firsts]
+        sums = np.add.reduceat(figures[:ADDED_LINES].take(order, axis=1), firsts, axis=1)
+        self._sums.reshape(-1, ADDED_LINES)[rows] += sums.T
         held = self._extremes.reshape(-1, _EXTREMES)
-        held[rows] = np.maximum(held[rows], extremes.T)
-        self._revisions.reshape(-1)[rows] = revision
+        highest = np.maximum.reduceat(extremes.take(order, axis=1), firsts, axis=1)
+        held[rows] = np.maximum(held[rows], highest.T)
         self._add_cells(each, at, are_requests)
-        of_requests = (
-            figures[:RESPONSE_BYTES] if are_requests.all() else figures[:RESPONSE_BYTES] * are_requests
-        )
-        return [Counts(*counts) for counts in np.add.reduceat(of_requests, starts, axis=1).T.tolist()]
 
     def _add_cells(self, each: SliceArrays, at: Ints, are_requests: NDArray[np.bool_]) -> None:
         first = np.concatenate([at * 2, at * 2 + 1]) * _BUCKETS
@@ -162,7 +161,7 @@ class Gathering:
     def take(self, are_requests: NDArray[np.bool_]) -> Iterator[Gathered]:
         """Yields what was gathered, and forgets it; `are_requests` says of each number what it counts."""
         for place, at in self._places.items():
-            numbers = self._revisions[at].nonzero()[0]
+            numbers = (self._extremes[at, :, -1] != _NOTHING).nonzero()[0]
             of_others, others = self._others[at]
             sums, extremes = self._sums[at, numbers], self._extremes[at, numbers]
             extremes[:, :2] *= -1
@@ -170,13 +169,9 @@ class Gathering:
             if (chosen := are_requests[numbers]).any():
                 together.append(self._together(at, sums[chosen], extremes[chosen]))
             rows = [
-                RowSums(number, revision, added + outer[:-1], outer[-1])
-                for number, revision, added, outer in zip(
-                    numbers.tolist(),
-                    self._revisions[at, numbers].tolist(),
-                    sums.tolist(),
-                    extremes.tolist(),
-                    strict=True,
+                RowSums(number, outer[-1], added + outer[:-2], outer[-2])
+                for number, added, outer in zip(
+                    numbers.tolist(), sums.tolist(), extremes.tolist(), strict=True
                 )
             ]
             yield Gathered(
@@ -187,7 +182,7 @@ class Gathering:
         self.slices = 0
 
     def _together(self, at: int, sums: Ints, extremes: Ints) -> Sums:
-        outer = [*extremes[:, :2].min(axis=0).tolist(), *extremes[:, 2:-1].max(axis=0).tolist()]
+        outer = [*extremes[:, :2].min(axis=0).tolist(), *extremes[:, 2:-2].max(axis=0).tolist()]
         successful, failed = (ArrayHistogram(cells.copy()) for cells in self._cells[at])
         together = Sums(successful=successful, failed=failed)
         add_figures(together, sums.sum(axis=0).tolist() + outer)
@@ -196,7 +191,6 @@ class Gathering:
     def _forget(self, at: int) -> None:
         self._sums[at] = 0
         self._extremes[at] = _NOTHING
-        self._revisions[at] = 0
         self._cells[at] = 0
         self._others[at] = (Sums(), {})
 
@@ -204,15 +198,14 @@ class Gathering:
         return self._places.setdefault(place, len(self._places))
 
     def _make_room(self, number: int) -> None:
-        held = self._revisions.shape[1]
+        held = self._sums.shape[1]
         if number < held:
             return
         size = max(FIRST_ROWS, 2 * held, number + 1)
         wider = np.zeros((MAX_PLACES, size, ADDED_LINES), np.int64)
         extremes = np.full((MAX_PLACES, size, _EXTREMES), _NOTHING, np.int64)
-        revisions = np.zeros((MAX_PLACES, size), np.int64)
-        wider[:, :held], extremes[:, :held], revisions[:, :held] = self._sums, self._extremes, self._revisions
-        self._sums, self._extremes, self._revisions = wider, extremes, revisions
+        wider[:, :held], extremes[:, :held] = self._sums, self._extremes
+        self._sums, self._extremes = wider, extremes
 
 
 def add_figures(sums: Sums, figures: list[int]) -> None:

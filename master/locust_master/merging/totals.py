@@ -14,12 +14,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from locust_master.merging.arrays import MAX_TOGETHER, SliceArrays, read_arrays
+from locust_master.merging.ahead import SlicePart, read_part
+from locust_master.merging.arrays import MAX_TOGETHER
 from locust_master.merging.counting import Counting, add_seconds
 from locust_master.merging.decoding import DecodedSlice, SliceHead, decode_slice, read_head
 from locust_master.merging.errors import MalformedReport, UnknownContribution
 from locust_master.merging.failures import error_table, exception_table
-from locust_master.merging.gathering import Place, by_second
+from locust_master.merging.gathering import Place, Placed, by_second
 from locust_master.merging.history import History
 from locust_master.merging.naming import learn
 from locust_master.merging.replacing import contribution
@@ -93,12 +94,14 @@ class RunTotals:
         *,
         at_ms: int | None = None,
         earlier: Callable[[], Iterable[report_pb2.Report]] = tuple,
+        ahead: SlicePart | None = None,
     ) -> None:
         """Counts a report; with `snapshot` it replaces all that the worker contributed before.
 
         `at_ms` is the run time at which it arrived; without it a worker that has no samples does not move
         the watermark, and users are not noted. `earlier` gives all reports of the worker that count, in
-        order; it is asked when a snapshot replaces them. Raises `MalformedReport` when any of it is
+        order; it is asked when a snapshot replaces them. `ahead` are its slices, all of them, where they were
+        read already. Raises `MalformedReport` when any of it is
         malformed, and `UnknownContribution` when `earlier` is not what the worker contributed; then nothing
         is changed.
         """
@@ -109,10 +112,7 @@ class RunTotals:
         for each in slices:
             if each.stats_epoch > self.epoch:
                 raise MalformedReport(f"epoch {each.stats_epoch} has not begun, the newest is {self.epoch}")
-        batches = [
-            read_arrays(batch) or [decode_slice(message) for message in batch]
-            for batch in _batches(report.slices)
-        ]
+        batches = [ahead] if ahead is not None else [_read(batch) for batch in _batches(report.slices)]
         replaced = self._contributed(worker, earlier) if report.snapshot else {}
         self.revision += 1
         self._workers[worker_key] = worker
@@ -257,7 +257,7 @@ class RunTotals:
         self,
         worker: Contribution,
         heads: Sequence[SliceHead],
-        batch: SliceArrays | list[DecodedSlice],
+        batch: SlicePart | Sequence[DecodedSlice],
         *,
         is_snapshot: bool,
         at_ms: int | None,
@@ -266,16 +266,13 @@ class RunTotals:
         for head in heads:
             is_of_seconds = not is_snapshot and _is_of_seconds(head, at_ms)
             last_ms = self._last_ms(head, is_of_seconds=is_of_seconds, at_ms=at_ms)
-            placed.append((Place(head.stats_epoch, head.start_ms, head.width_ms, is_of_seconds), last_ms))
+            place = Place(head.stats_epoch, head.start_ms, head.width_ms, is_of_seconds)
+            placed.append(Placed(place, last_ms, self.revision))
             if head.stats_epoch == self.epoch:
                 self._count_errors(worker, head, last_ms)
-        counted = self._counting.add(
-            placed, batch, worker.dictionary, epoch=self.epoch, revision=self.revision
-        )
-        worker.has_rows = (
-            worker.has_rows or isinstance(batch, SliceArrays) or any(each.rows for each in batch)
-        )
-        for (place, _), counts in zip(placed, counted, strict=True):
+        counted = self._counting.add(placed, batch, worker.dictionary, epoch=self.epoch)
+        worker.has_rows = worker.has_rows or isinstance(batch, SlicePart) or any(each.rows for each in batch)
+        for (place, *_), counts in zip(placed, counted, strict=True):
             worker.counts.add(counts)
             self.all_epochs.add(counts)
             if place.is_of_seconds:
@@ -357,6 +354,10 @@ class RunTotals:
         self.exceptions.withdraw(worker=worker.key, revision=self.revision)
         self.all_epochs.add(worker.counts, sign=-1)
         worker.counts = Counts()
+
+
+def _read(slices: Sequence[report_pb2.Slice]) -> SlicePart | Sequence[DecodedSlice]:
+    return read_part(slices) or [decode_slice(message) for message in slices]
 
 
 def _is_of_seconds(each: SliceHead, at_ms: int | None) -> bool:

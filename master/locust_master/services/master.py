@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -16,18 +17,16 @@ from locust_master.bundle import Bundle
 from locust_master.cluster import Cluster
 from locust_master.conductor import Conductor
 from locust_master.membership import Member
+from locust_master.merging.ahead import SlicePart
 from locust_master.refusals import NotHere, Refused
+from locust_master.services.intake import Intake
 from locust_master.services.interceptors import answers, streams
-from locust_master.services.turns import Turns
 from locust_protocol.v1 import master_service_pb2, master_service_pb2_grpc
 
 logger = logging.getLogger(__name__)
 
 MAX_CHUNKS = 4
 """Chunks of bundles under way at one time, to all workers together: reports get through between them."""
-
-MAX_TURN_S = 0.004
-"""Seconds of reports between two looks at everything else: a hundred may come at once."""
 
 
 class MasterService(master_service_pb2_grpc.MasterServiceServicer):
@@ -37,7 +36,7 @@ class MasterService(master_service_pb2_grpc.MasterServiceServicer):
         self._cluster = cluster
         self._conductor = conductor
         self._turns = asyncio.Semaphore(MAX_CHUNKS)
-        self._reports = Turns(MAX_TURN_S)
+        self._reports: Intake[Member] = Intake()
 
     @answers
     async def Register(self, request: master_service_pb2.RegisterRequest, context: Any) -> Any:
@@ -63,10 +62,8 @@ class MasterService(master_service_pb2_grpc.MasterServiceServicer):
         member = None
         try:
             async for request in request_iterator:
-                received_ns = time.monotonic_ns()
-                async with self._reports:
-                    member = self._member(request.session_id)
-                    self._cluster.take_report(member, request.report, received_ns)
+                take = partial(self._take_report, request, time.monotonic_ns())
+                member = await self._reports.take(request.report, take)
         finally:
             if member is not None:
                 self._cluster.stream_ended(member, time.monotonic_ns())
@@ -91,6 +88,13 @@ class MasterService(master_service_pb2_grpc.MasterServiceServicer):
         if member is not None:
             self._cluster.goodbye(member, request.reason, time.monotonic_ns())
         return master_service_pb2.GoodbyeResponse()
+
+    def _take_report(
+        self, request: master_service_pb2.StreamStatsRequest, received_ns: int, ahead: SlicePart | None
+    ) -> Member:
+        member = self._member(request.session_id)
+        self._cluster.take_report(member, request.report, received_ns, ahead=ahead)
+        return member
 
     def _member(self, session_id: int) -> Member:
         member = self._cluster.membership.by_session(session_id)

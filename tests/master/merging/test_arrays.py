@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from locust_master.merging import totals as totals_module
+from locust_master.merging import ahead as ahead_module
 from locust_master.merging.arrays import COUNT, LINES, MAX_VALUE_US, SliceArrays, read_arrays
 from locust_master.merging.decoding import decode_slice
 from locust_master.merging.errors import MalformedReport
@@ -90,7 +90,7 @@ def test_totals_are_the_same_whichever_way_slices_take(
     found = []
     for way in (read_arrays, no_arrays):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(totals_module, "read_arrays", way)
+            patch.setattr(ahead_module, "read_arrays", way)
             totals = RunTotals(max_series=max_series)
             agents = [Agent(number + 1) for number in range(2)]
             for turn, script in enumerate(scripts):
