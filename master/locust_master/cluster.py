@@ -21,6 +21,7 @@ from locust_master.loss_notes import (
     note_last_report_missing,
     note_worker_lost,
     note_worker_there,
+    owes_reports,
 )
 from locust_master.losses import WorkerLossPolicy
 from locust_master.mailbox import Mailbox
@@ -109,10 +110,11 @@ class Cluster:
         protocol = check_registration(request, manifest=self.manifest)
         member, previous = self.membership.admit(request, address=address, now_s=now_ns / 1e9)
         self._mailboxes.open(member, superseded=is_other_process(member, previous))
-        if previous is not None and previous.uid != member.uid:
+        is_same = previous is not None and previous.uid == member.uid
+        if previous is not None and previous.is_live and not is_same:
             self._give_up(previous, now_ns)
         if is_new(previous):
-            self._welcome(member, now_ns, returns=previous is not None)
+            self._welcome(member, now_ns, returns=is_same)
         elif previous is not None and previous.is_awaited:
             logger.info("worker is back worker=%s address=%s", member.name, address)
             self._sink.worker_connected(member)
@@ -148,14 +150,14 @@ class Cluster:
 
     def _give_up(self, other: Member, now_ns: int) -> None:
         """Another process took a worker's place: what that one has not reported will not come."""
-        if (run := self.run) is not None and run.stopped_us is None and run.ledger.owes(other.uid):
-            note_worker_lost(run, other, now_ns)
+        if (run := self.run) is not None and owes_reports(run, other, now_ns):
+            note_worker_lost(run, other, lease_ttl_s=self.membership.lease_ttl_s)
             run.totals.release(other.key)
 
     def goodbye(self, member: Member, reason: str, now_ns: int) -> None:
         """A worker leaves by itself: its share moves at once."""
         run = self.run
-        if run is not None and run.stopped_us is None and run.ledger.owes(member.uid):
+        if run is not None and owes_reports(run, member, now_ns):
             note_last_report_missing(run, member, now_ns)
         if run is not None:
             run.totals.release(member.key)
@@ -359,7 +361,7 @@ class Cluster:
         text = f"worker {member.name} lost after {silent_ms / 1000:.0f} s of silence; its share {what}"
         self._event(snapshot_pb2.RUN_EVENT_KIND_WORKER_LOST, text, now_ns)
         if self.run is not None and self.run.stopped_us is None:
-            note_worker_lost(self.run, member, now_ns)
+            note_worker_lost(self.run, member, lease_ttl_s=self.membership.lease_ttl_s)
             self.run.totals.release(member.key)
         self._sharing.note_change()
 

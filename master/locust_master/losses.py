@@ -54,7 +54,9 @@ class Loss:
 
     A lost worker's load is missing from its last sign of life on, until others run its share.
 
-    `until_ms` is the moment at which it was over: the worker was back, with all its samples.
+    `until_ms` is the moment at which it was over: the worker was back, with all its samples. `if_cut_off_ms`
+    is how many milliseconds may be missing if the end of its connection was not its own end, but it went on,
+    cut off, until its lease was over; 0 when that is out of the question.
     """
 
     worker: str
@@ -62,6 +64,12 @@ class Loss:
     missing_ms: int
     kind: LossKind = LossKind.WORKER
     until_ms: int | None = None
+    if_cut_off_ms: int = 0
+
+    @property
+    def at_most_ms(self) -> int:
+        """Milliseconds of samples that may be missing, whatever became of the worker."""
+        return max(self.missing_ms, self.if_cut_off_ms)
 
     def sentence(self) -> str:
         """Says it to people."""
@@ -90,6 +98,9 @@ class Loss:
         return f" until {until}" if self.kind is LossKind.NO_WORKER else f", back at {until}"
 
     def _missing(self) -> str:
+        if self.at_most_ms > self.missing_ms:
+            lived_on = f"up to {self.if_cut_off_ms} ms if it lived on, cut off"
+            return f", up to {self.missing_ms} ms of its samples missing if it died then, {lived_on}"
         if self.missing_ms:
             return f", up to {self.missing_ms} ms of its samples missing"
         is_about_load_only = self.kind is LossKind.NO_WORKER
@@ -113,14 +124,55 @@ def is_beyond(losses: Sequence[Loss], terms: LossTerms) -> bool:
 RECONNECT_S = 1.0
 """Seconds within which an agent that lives asks to be admitted again, once its connection ended."""
 
+SILENT_INTERVALS = 1.5
+"""Report intervals of silence after which a connection that ends did not end with its worker's death: one
+that works reports more often, so this one stood still, or could not be heard, already."""
 
-def missing_ms(*, reported_s: float, ended_s: float | None, now_s: float, died_within_s: float) -> int:
-    """Milliseconds of samples that a worker may have taken with it, all times on one clock in seconds.
 
-    `reported_s` is until when it reported, `ended_s` when its connection ended. A connection that ends soon
-    after a report, and is not followed by another, ended with its process or shortly before that. Silence
-    before the end means that the worker may have gone on until its lease was over.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastSigns:
+    """What is known of a worker that is not heard any more; all times in seconds on one clock."""
+
+    complete_s: float
+    """Until when its samples are here."""
+    heard_s: float
+    """When it was heard last."""
+    report_interval_s: float
+    """How often it was to report."""
+    ended_s: float | None
+    """When its connection ended; None: it has not, as far as is known."""
+    users_until_s: float
+    """When its users have ended, whatever became of it: nobody has heard of it since its lease began."""
+    is_dead: bool = False
+    """It is known that it died when its connection ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Milliseconds of samples that a worker may have taken with it; see `Loss`."""
+
+    missing_ms: int
+    if_cut_off_ms: int = 0
+
+
+def missing(signs: LastSigns) -> Missing:
+    """Returns how much a worker that is not heard any more may have taken with it.
+
+    A connection that ends soon after a report, and is not followed by another, has most likely ended with its
+    worker, or that died while it looked for the way back. But a worker that is cut off for longer, or stands
+    still when it is, looks the same from here, and its users go on until its lease is over: so both figures
+    are said. Without such an end, or with one that came after a silence, nothing says when it died.
     """
-    is_dead = ended_s is not None and ended_s - reported_s <= died_within_s
-    end_s = min(now_s, ended_s + RECONNECT_S) if is_dead and ended_s is not None else now_s
-    return max(0, math.ceil((end_s - reported_s) * 1000))
+    whole_ms = _ceil_ms(signs.users_until_s - signs.complete_s)
+    if signs.ended_s is None:
+        return Missing(whole_ms)
+    by_death_ms = min(whole_ms, _ceil_ms(signs.ended_s + RECONNECT_S - signs.complete_s))
+    if signs.is_dead:
+        return Missing(by_death_ms)
+    if signs.ended_s - signs.heard_s > SILENT_INTERVALS * signs.report_interval_s:
+        return Missing(whole_ms)
+    return Missing(by_death_ms, whole_ms if whole_ms > by_death_ms else 0)
+
+
+def _ceil_ms(seconds: float) -> int:
+    return max(0, math.ceil(seconds * 1000))

@@ -54,6 +54,8 @@ class Member:
     """Runners that are not left dead: the share is by these."""
     stream_ended_s: float | None = None
     """When its stream of reports ended without a goodbye; None while it is there."""
+    report_interval_s: float = REPORT_INTERVAL_S
+    """How often it is to report, as it was when it was heard last."""
     suspect_after_s: float = SUSPECT_AFTER_S
     """Seconds of silence after which it is shown as missing; more when it reports less often."""
     status: report_pb2.WorkerStatus = field(default_factory=report_pb2.WorkerStatus)
@@ -87,6 +89,7 @@ class Member:
         if now_s - self.heard_s > LATE_REPORT_INTERVALS * interval_s:
             self.doubted_until_s = now_s + interval_s
         self.heard_s, self.stream_ended_s = now_s, None
+        self.report_interval_s = interval_s
         self._take_status(report.status)
         if now_s >= self.doubted_until_s:
             self.told_s = now_s

@@ -222,7 +222,7 @@ class Run:
         if not any(o.worker == worker and o.kind is kind and o.until_ms is None for o in self.losses):
             return
         self.losses = [
-            replace(loss, until_ms=at_ms, missing_ms=0)
+            replace(loss, until_ms=at_ms, missing_ms=0, if_cut_off_ms=0)
             if loss.worker == worker and loss.kind is kind and loss.until_ms is None
             else loss
             for loss in self.losses

@@ -91,7 +91,7 @@ def loss_sentences(run: Run) -> list[str]:
     ]
     more = run.losses[MAX_LOSSES_SAID:]
     if more:
-        missing_ms = sum(loss.missing_ms for loss in more)
+        missing_ms = sum(loss.at_most_ms for loss in more)
         said.append(f"{len(more)} further losses, up to {missing_ms} ms of samples missing")
     return said
 

@@ -24,6 +24,10 @@ from tests.master.cluster_builders import (
     started,
 )
 
+USERS_END_S = 13.0
+"""Seconds after a worker was heard last until its users can run at most: its lease, what its runners take to
+notice, and what a request that is under way gets."""
+
 GIVEN_UP_S = 12.5
 """Seconds of silence after which the lease and its grace are over."""
 
@@ -105,12 +109,18 @@ def test_loss_is_over_when_the_worker_is_back_with_its_samples() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ended_s", "missing_ms"),
-    [(1.3, 1_550), (None, GIVEN_UP_S * 1_000 + 250), (9.0, GIVEN_UP_S * 1_000 + 250)],
+    ("ended_s", "missing_ms", "if_cut_off_ms"),
+    [
+        (1.3, 1_550, USERS_END_S * 1_000 + 250),
+        (None, USERS_END_S * 1_000 + 250, 0),
+        (3.0, USERS_END_S * 1_000 + 250, 0),
+    ],
     ids=["connection ends with the process", "connection stays", "connection ends in silence"],
 )
-def test_samples_that_a_lost_worker_took_along_are_told(ended_s: float | None, missing_ms: float) -> None:
-    """A process whose connection broke recorded nothing after that; one that fell silent may have."""
+def test_samples_that_a_lost_worker_took_along_are_told(
+    ended_s: float | None, missing_ms: float, if_cut_off_ms: float
+) -> None:
+    """A process that died with its connection recorded nothing after that; one that lived on may have."""
     fleet, (first, second) = started(1, 2, users=10)
     fleet.seconds = 1
     fleet.tell(second, report(1, requests=1))
@@ -120,7 +130,36 @@ def test_samples_that_a_lost_worker_took_along_are_told(ended_s: float | None, m
     fleet.seconds = 1
     lose(fleet, [first])
     (loss,) = run_of(fleet).losses
-    assert loss.missing_ms == missing_ms
+    assert (loss.missing_ms, loss.if_cut_off_ms) == (missing_ms, if_cut_off_ms)
+
+
+def test_loss_of_who_was_cut_off_is_withdrawn_when_it_comes_back() -> None:
+    """It brings what it gathered: neither figure holds any more."""
+    fleet, (first, second) = started(1, 2, users=10)
+    fleet.cluster.stream_ended(second, fleet.now_ns)
+    lose(fleet, [first])
+    assert run_of(fleet).losses[0].if_cut_off_ms > run_of(fleet).losses[0].missing_ms > 0
+    fleet.register(registration(2, progress=FENCED))
+    (loss,) = run_of(fleet).losses
+    assert (loss.at_most_ms, loss.until_ms) == (0, GIVEN_UP_S * 1_000)
+
+
+def test_loss_is_not_withdrawn_when_another_process_comes_in_the_name_of_who_was_lost() -> None:
+    """A clone of its machine has the same identity, and none of its samples."""
+    fleet, (first, second) = started(1, 2, users=10)
+    fleet.tell(second, report(1, requests=1))
+    lose(fleet, [first])
+    (before,) = run_of(fleet).losses
+    fleet.register(registration(2))
+    assert run_of(fleet).losses == [before]
+
+
+def test_users_with_a_stop_timeout_may_gather_samples_until_that_is_over() -> None:
+    """A worker that is fenced lets its users finish what they do."""
+    fleet, (first, _) = started(1, 2, users=10)
+    run_of(fleet).stop_timeout_ms = 30_000
+    lose(fleet, [first])
+    assert run_of(fleet).losses[0].missing_ms == USERS_END_S * 1_000 + 30_000 + 250
 
 
 def test_stream_that_was_renewed_does_not_count_as_an_end() -> None:
@@ -130,7 +169,7 @@ def test_stream_that_was_renewed_does_not_count_as_an_end() -> None:
     fleet.seconds = 1
     fleet.tell(second, report(1))
     lose(fleet, [first])
-    assert run_of(fleet).losses[0].missing_ms == GIVEN_UP_S * 1_000 + 250
+    assert run_of(fleet).losses[0].missing_ms == USERS_END_S * 1_000 + 250
 
 
 def test_report_after_a_silence_does_not_say_that_all_was_reported() -> None:
@@ -142,7 +181,7 @@ def test_report_after_a_silence_does_not_say_that_all_was_reported() -> None:
         fleet.seconds = seconds
         fleet.tell(second, report(sequence))
     lose(fleet, [first])
-    assert run_of(fleet).losses[0].missing_ms == 5_500 + GIVEN_UP_S * 1_000 + 250
+    assert run_of(fleet).losses[0].missing_ms == 5_500 + USERS_END_S * 1_000 + 250
 
 
 def keeping(*members: int) -> tuple[Fleet, list[Member]]:
@@ -221,6 +260,17 @@ def test_goodbye_without_a_last_report_is_a_loss() -> None:
     fleet.cluster.goodbye(first, "asked to end", fleet.now_ns)
     (loss,) = run_of(fleet).losses
     assert (loss.kind, loss.missing_ms) == (LossKind.LAST_REPORT, 2_250)
+
+
+@pytest.mark.parametrize(("place", "at_s", "lost_ms"), [(0, -0.1, []), (1, 0.5, []), (1, 2.0, [2_250])])
+def test_goodbye_without_any_report_is_a_loss_once_users_were_due(
+    place: int, at_s: float, lost_ms: list[int]
+) -> None:
+    """The worker was told to run users and may have, although nothing was heard of them."""
+    fleet, members = started(1, 2, users=10, spawn_rate=1)
+    fleet.seconds = at_s
+    fleet.cluster.goodbye(members[place], "asked to end", fleet.now_ns)
+    assert [loss.missing_ms for loss in run_of(fleet).losses] == lost_ms
 
 
 def test_run_without_workers_says_from_when_until_when() -> None:

@@ -135,9 +135,11 @@ async def test_edit_sends_the_run_back_to_spawning(master: Master) -> None:
 async def test_run_time_stops_the_run_even_when_somebody_else_does_at_the_same_time(master: Master) -> None:
     """Neither of the two may take the clock down."""
     master.locustfile.host.may_go_on.set()
-    member = await started(master, RunOptions(users=1, spawn_rate=100, run_time_s=0.4))
+    member = await started(master, RunOptions(users=1, spawn_rate=100, run_time_s=3_600))
     await wait_moments(master, STARTING, SPAWNED)
     master.locustfile.host.may_go_on.clear()
+    assert master.cluster.run is not None
+    master.cluster.run.deadline_us = 0
     await wait_moments(master, STARTING, SPAWNED, STOPPING)
     stops = [asyncio.create_task(master.conductor.stop_if_active(actor="me")) for _ in range(2)]
     refused = asyncio.create_task(master.conductor.stop(actor="me"))

@@ -30,7 +30,7 @@ def message(text: str) -> value_pb2.CustomMessage:
 
 
 async def taken(mailbox: Mailbox) -> list[Response]:
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(20):
         return await mailbox.wait_commands()
 
 

@@ -87,10 +87,13 @@ async def test_revision_answers_a_slow_reader_at_once() -> None:
 
 def offered() -> Fleet:
     fleet = Fleet()
-    fleet.cluster.offer(
-        manifest_of("A"), bundle_pb2.BundleReference(digest=b"d"), assignment_pb2.RunSettings()
-    )
+    offer(fleet, digest=b"d")
     return fleet
+
+
+def offer(fleet: Fleet, *, digest: bytes) -> None:
+    bundle = bundle_pb2.BundleReference(digest=digest)
+    fleet.cluster.offer(manifest_of("A"), bundle, assignment_pb2.RunSettings())
 
 
 async def test_start_waits_until_every_worker_has_loaded_the_locustfile() -> None:
@@ -129,10 +132,18 @@ async def test_refusal_of_a_locustfile_before_an_edit_does_not_count() -> None:
     """The edit may be what put it right."""
     fleet = offered()
     member = fleet.join()
+    refusal = report(0, run_id=b"")
+    refusal.status.refused_generation = broken = fleet.cluster.generation
+    fleet.tell(member, refusal)
+    with pytest.raises(Refused):
+        await wait_prepared(fleet.cluster)
+    offer(fleet, digest=b"edited")
     beat = report(0, run_id=b"", generation=fleet.cluster.generation)
-    beat.status.refused_generation = fleet.cluster.generation - 1
+    beat.status.refused_generation = broken
     fleet.tell(member, beat)
-    await wait_prepared(fleet.cluster)
+    async with asyncio.timeout(5):
+        await wait_prepared(fleet.cluster)
+    assert member.status.refused_generation == broken < fleet.cluster.generation
 
 
 async def test_start_gives_up_on_workers_that_never_load_it_and_names_them() -> None:

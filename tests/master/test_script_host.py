@@ -184,7 +184,8 @@ async def test_exit_counts_even_when_the_stream_stays_open(
     await asked(process, 1)
     process.die(1, closes_stream=False)
     async with asyncio.timeout(5):
-        await waiting
+        assert await waiting == link_pb2.RunPhaseDone(moment=STARTING)
+        assert await host.quit(0) is None
 
 
 async def test_last_words_of_a_host_that_ends_are_heard(monkeypatch: pytest.MonkeyPatch) -> None:

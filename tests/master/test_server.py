@@ -27,7 +27,7 @@ from tests.master.cluster_builders import registration, report
 from tests.master.master_builders import Master, channel_to, control_stub, running_master, worker_stub
 from tests.support.wait import wait_until_async
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 30.0
 
 
 @pytest.fixture

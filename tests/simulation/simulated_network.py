@@ -52,12 +52,23 @@ class Line:
         self.service: MasterService | None = None
         self.is_hung = False
         self.connection: Connection | None = None
+        self._cut_s: float | None = None
+        """When the connection broke over which reports went; None while they go, or never did."""
         worker.on_death.append(lambda: self.cut())
 
     @property
     def is_fit(self) -> bool:
         """True when a message sent now would arrive."""
         return not self.is_hung and self.master is not None and self.master.is_alive
+
+    @property
+    def cut_for_s(self) -> float:
+        """Seconds since reports could be under way; 0 while they can."""
+        return 0.0 if self._cut_s is None else self.loop.time() - self._cut_s
+
+    def note_reports(self, *, are_under_way: bool) -> None:
+        """A stream of reports began, or broke."""
+        self._cut_s = None if are_under_way else self.loop.time()
 
     def connect(self) -> Connection | None:
         """Returns the connection, a new one if it may be; None while there is no way."""
@@ -122,6 +133,8 @@ class Connection:
         self.is_open = False
         if self.line.connection is self:
             self.line.connection = None
+        if any(call.carries_reports for call in self.calls):
+            self.line.note_reports(are_under_way=False)
         for call in self.calls:
             delay_s = call.chance.uniform(0, MAX_NOTICE_S)
             self.line.worker.call_later(delay_s, call.fail, grpc.StatusCode.UNAVAILABLE, "connection lost")
@@ -157,11 +170,18 @@ class Call:
         else:
             connection.calls.append(self)
 
+    @property
+    def carries_reports(self) -> bool:
+        """True for the stream of reports of a session."""
+        return self._method == "StreamStats"
+
     # ── the client's end ─────────────────────────────────────────────────────────────────────────────────
 
     def begin(self, request: object) -> None:
         """Calls the method; a stream of requests is what is written later."""
         if self._connection is not None:
+            if self.carries_reports:
+                self._connection.line.note_reports(are_under_way=True)
             self._connection.send(self, "up", self._connection.master, self._serve, request)
 
     async def read(self) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from locust_master.losses import RECONNECT_S
 from locust_protocol.v1 import master_service_pb2
 from locust_worker import session
 from locust_worker.agent import Agent, Identity
@@ -36,7 +37,7 @@ class WorkerLife:
         self.end: session.End | None = None
         self.was_killed = False
         self.was_cut_off = False
-        """It was killed when its connection had ended and no other had come about."""
+        """It was killed when its connection had ended for good, longer ago than it takes to come back."""
         self.is_leaving = False
         request = master_service_pb2.RegisterRequest(
             software_version="0",
@@ -72,7 +73,7 @@ class WorkerLife:
     def kill(self) -> None:
         """SIGKILL of the agent: its runners die with it."""
         self.was_killed = True
-        self.was_cut_off = not session.has_session(self.agent._connection.state)
+        self.was_cut_off = self.line.cut_for_s > RECONNECT_S
         self.process.kill()
 
     def _make_agent(self, request: master_service_pb2.RegisterRequest) -> Agent:

@@ -4,8 +4,18 @@ Pure: it must never decide which user comes or goes.
 """
 
 from collections.abc import Sequence
+from math import ceil, floor
+
+import numpy as np
+from numpy.typing import NDArray
 
 from locust_master.planning.goal import ClassShare
+
+# A number of users that there never is (count): up to it means whatever runs.
+ALWAYS = 1 << 62
+
+# What a share in floating point may be off (users).
+ROUNDING = 1e-6
 
 
 class Ideal:
@@ -40,6 +50,38 @@ class Ideal:
         if users >= self._fixed:
             return self._parts[user_class] * self._fixed + self.of(user_class, users)
         return self.of(user_class, users)
+
+    def shares(self, users: int) -> list[float]:
+        """Return how many of so many users are of each class."""
+        if users >= self._fixed:
+            fixed, beyond = self._fixed, users - self._fixed
+            return [
+                part * fixed + weight * beyond
+                for part, weight in zip(self._parts, self._weights, strict=True)
+            ]
+        return [part * users for part in self._parts]
+
+    def bounds(self, users: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the fewest and the most users of each class (columns) there may be among so many (rows)."""
+        fixed = np.minimum(users, self._fixed)
+        share = np.outer(fixed, self._parts) + np.outer(users - fixed, self._weights)
+        fewest, most = np.ceil(share - 1 + ROUNDING), np.floor(share + 1 - ROUNDING)
+        return fewest.astype(np.int64), most.astype(np.int64)
+
+    def turns_of(self, user_class: int, count: int) -> tuple[int, int]:
+        """Return down to how many users in all a class with `count` users must have stopped one of them, and
+        from how many on it may, to stay less than one user from its share.
+        """
+        weight, part = self._weights[user_class], self._parts[user_class]
+        if count <= 0:
+            return -1, -1
+        if weight > 0:
+            must, may = ((count - 1 + ROUNDING) / weight, count / weight - ROUNDING)
+            # Beside a weight that vanishes either may be beyond all numbers.
+            return self._fixed + floor(min(must, ALWAYS)), self._fixed + ceil(min(may, ALWAYS)) - 1
+        if part <= 0 or count > round(part * self._fixed):
+            return ALWAYS, ALWAYS
+        return floor((count - 1 + ROUNDING) / part), ceil(count / part - ROUNDING) - 1
 
     def is_one_rule(self, one: int, other: int) -> bool:
         """Whether users between two totals all go by weight, or all by fixed count."""

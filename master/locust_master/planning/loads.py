@@ -17,16 +17,16 @@ from locust_master.planning.places import Places
 
 
 class Loads:
-    """Users by worker, and who has some left to start."""
+    """Users by worker, and who has some left to start. `runners` are each worker's."""
 
     __slots__ = (
         "_loads",
         "_places",
-        "_runners",
         "_starts",
         "_table_of",
         "_tables",
         "_total",
+        "runners",
         "starting",
         "users",
     )
@@ -36,7 +36,7 @@ class Loads:
     ) -> None:
         self._loads = list(loads)
         self._starts = list(starts)
-        self._runners = list(runners)
+        self.runners = list(runners)
         self._total = sum(runners) or 1
         self.users = sum(loads)
         self._places = places
@@ -84,10 +84,18 @@ class Loads:
         if not self._starts[worker]:
             self.starting ^= 1 << worker
 
+    def is_fair(self) -> bool:
+        """Whether no worker is more than one user from its share."""
+        users, total = self.users, self._total
+        return all(
+            abs(load * total - users * runners) <= total
+            for load, runners in zip(self._loads, self.runners, strict=True)
+        )
+
     def is_fair_without(self, worker: int) -> bool:
         """Whether no worker is more than one user from its share once the given one has stopped a user."""
         users, total = self.users - 1, self._total
-        if (self._loads[worker] - 1 + 1) * total < users * self._runners[worker]:
+        if (self._loads[worker] - 1 + 1) * total < users * self.runners[worker]:
             return False
         bit = 1 << worker
         for table in self._tables:
@@ -104,10 +112,10 @@ class Loads:
         down.
         """
         users = sum(ends)
-        rests = [users * count % self._total for count in self._runners]
+        rests = [users * count % self._total for count in self.runners]
         return [
             (int(rest and end * self._total > users * count), int(rest and end * self._total < users * count))
-            for end, count, rest in zip(ends, self._runners, rests, strict=True)
+            for end, count, rest in zip(ends, self.runners, rests, strict=True)
         ]
 
     def _heaviest(self, among: int) -> tuple[int, int]:

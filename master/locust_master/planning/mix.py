@@ -91,6 +91,7 @@ class Mix:
             holders=self._holders,
             order=self._next_stops(),
             ideal=ideal,
+            places=self._places,
         )
 
     def _next_stops(self) -> list[tuple[int, int]]:

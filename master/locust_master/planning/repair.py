@@ -10,11 +10,11 @@ goes to the goal. So
 * from a placement without any, no class is ever as much as one user from its ideal share;
 * the total goes toward the goal or stays;
 * workers of equal capacity get no further apart than they were, or than one user, as far as the mix lets
-them:
-  up always, down nearly always, for what stops is of a class that is due and must be where it runs.
+them: up always, down wherever the search finds an order of stops that keeps both laws, for what stops is of a
+class that is due and must be where it runs.
 
 On the way down a turn of the mix may be changed by another for the balance, as long as no class is as much as
-one user off; see `descent`.
+one user off; see `descent` and `search`.
 
 Pure: it must never know what time it is.
 """

@@ -56,6 +56,11 @@ class Intake(Generic[Taken]):
                 _take([waiting])
             raise
 
+    def take_all(self) -> None:
+        """Takes what waits now: for whoever is about to act on a worker's last word."""
+        while self._waiting:
+            self._take_turn()
+
     def _plan_turn(self) -> None:
         is_full = len(self._waiting) >= MAX_TOGETHER
         if self._next_turn is not None and is_full:
@@ -67,7 +72,9 @@ class Intake(Generic[Taken]):
             self._next_turn = loop.call_later(wait_s, self._take_turn)
 
     def _take_turn(self) -> None:
-        self._next_turn = None
+        if self._next_turn is not None:
+            self._next_turn.cancel()
+            self._next_turn = None
         turn: list[_Waiting[Taken]] = []
         room = MAX_TOGETHER
         while self._waiting and (not turn or room >= len(self._waiting[0].report.slices)):

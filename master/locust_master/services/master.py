@@ -83,7 +83,8 @@ class MasterService(master_service_pb2_grpc.MasterServiceServicer):
 
     @answers
     async def Goodbye(self, request: master_service_pb2.GoodbyeRequest, context: Any) -> Any:
-        """Lets a worker go."""
+        """Lets a worker go, when the reports that it sent before have been taken."""
+        self._reports.take_all()
         member = self._cluster.membership.by_session(request.session_id)
         if member is not None:
             self._cluster.goodbye(member, request.reason, time.monotonic_ns())

@@ -26,11 +26,8 @@ def write_facts(connection: sqlite3.Connection, facts: Facts, written: Written) 
     if facts.losses is not None:
         connection.execute("DELETE FROM losses")
         connection.executemany(
-            "INSERT INTO losses VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (number, each.worker, each.at_ms, each.missing_ms, each.kind.value, each.until_ms)
-                for number, each in enumerate(facts.losses, start=1)
-            ],
+            "INSERT INTO losses VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [(number, *_loss_row(each)) for number, each in enumerate(facts.losses, start=1)],
         )
     connection.executemany(
         "INSERT OR REPLACE INTO second_users VALUES (?, ?, ?)",
@@ -88,11 +85,17 @@ def read_members(connection: sqlite3.Connection) -> tuple[StoredMember, ...]:
 
 def read_losses(connection: sqlite3.Connection) -> tuple[Loss, ...]:
     """Returns the losses in the order in which they came."""
-    rows = connection.execute("SELECT worker, at_ms, missing_ms, kind, until_ms FROM losses ORDER BY loss_id")
-    return tuple(
-        Loss(worker, at_ms, missing_ms, LossKind(kind), until_ms)
-        for worker, at_ms, missing_ms, kind, until_ms in rows
+    rows = connection.execute(
+        "SELECT worker, at_ms, missing_ms, kind, until_ms, if_cut_off_ms FROM losses ORDER BY loss_id"
     )
+    return tuple(
+        Loss(worker, at_ms, missing_ms, LossKind(kind), until_ms, if_cut_off_ms)
+        for worker, at_ms, missing_ms, kind, until_ms, if_cut_off_ms in rows
+    )
+
+
+def _loss_row(loss: Loss) -> tuple[str, int, int, str, int | None, int]:
+    return loss.worker, loss.at_ms, loss.missing_ms, loss.kind.value, loss.until_ms, loss.if_cut_off_ms
 
 
 def read_users(connection: sqlite3.Connection) -> list[SecondUsers]:

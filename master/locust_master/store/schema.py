@@ -124,6 +124,10 @@ CREATE TABLE second_users (
 );
 """
 
+_VERSION_3 = """
+ALTER TABLE losses ADD COLUMN if_cut_off_ms INTEGER NOT NULL DEFAULT 0;
+"""
+
 
 def _create(connection: sqlite3.Connection) -> None:
     _execute_all(connection, _VERSION_1)
@@ -133,6 +137,10 @@ def _add_progress(connection: sqlite3.Connection) -> None:
     _execute_all(connection, _VERSION_2)
 
 
+def _add_loss_if_cut_off(connection: sqlite3.Connection) -> None:
+    _execute_all(connection, _VERSION_3)
+
+
 def _execute_all(connection: sqlite3.Connection, script: str) -> None:
     lines = (line.partition("--")[0].rstrip() for line in script.splitlines())
     for statement in "\n".join(lines).split(";"):
@@ -140,7 +148,11 @@ def _execute_all(connection: sqlite3.Connection, script: str) -> None:
             connection.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_create, _add_progress)
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    _create,
+    _add_progress,
+    _add_loss_if_cut_off,
+)
 """Step i brings a file from version i to version i + 1; version 0 is an empty file."""
 
 VERSION = len(MIGRATIONS)

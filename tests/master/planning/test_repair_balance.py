@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,25 +49,29 @@ def test_equal_workers_get_no_further_apart_while_some_are_lost_or_join(
         allowed = max(1, spread)
 
 
-def test_ramp_down_after_a_repair_keeps_nearly_all_workers_within_one_user_of_their_shares() -> None:
-    """Both laws together cannot always be kept without moving users, and the mix goes first. Three users of a
-    fixed count on one of two workers, three weighted ones on the other: the last three to run are those of
-    the fixed count, all on one worker, 1.5 users from its share. Such ramps must stay rare, and not far off.
+@pytest.mark.parametrize(("most_runners", "off"), [(1, 0), (5, 4)])
+def test_ramp_down_after_a_repair_keeps_workers_within_one_user_of_their_shares(
+    most_runners: int, off: int
+) -> None:
+    """Workers of unlike capacity may be further off where no order of stops keeps the mix as well, which goes
+    first (see the search). Such ramps must stay rare, and not far off.
     """
     random = Random(7)
     worst = []
     for _ in range(300):
-        workers = fleet([random.randint(1, 5) for _ in range(random.randint(2, 6))])
+        workers = fleet([random.randint(1, most_runners) for _ in range(random.randint(2, 6))])
         classes = [ClassShare(f"C{index}", random.randint(1, 7)) for index in range(random.randint(1, 5))]
-        left = [*workers[1:], WorkerCapacity("new", 2)] if random.random() < 0.5 else [*workers[1:]]
+        left = [*workers[1:]]
+        if random.random() < 0.5:
+            left.append(WorkerCapacity("new", min(2, most_runners)))
         users = random.randint(0, 60)
         before = at_rest(goal_of(random.randint(0, 60), classes), workers)
         current = at_rest(goal_of(users, classes), left, before)
         ramp = turn_ends(current, goal_of(0, classes), left)
         worst.append(max(_distance(running, left) for running in ramp))
 
-    assert sum(distance > 1 for distance in worst) <= 0.02 * len(worst)
-    assert max(worst) < 2
+    assert sum(distance > 1 for distance in worst) <= off
+    assert max(worst) < 1.25
 
 
 def _distance(running: Placement, workers: Sequence[WorkerCapacity]) -> Fraction:

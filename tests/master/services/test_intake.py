@@ -114,3 +114,17 @@ async def test_a_report_whose_stream_ends_while_it_waits_is_taken_before_that_en
     assert seen.order == [1, "ended"]
     assert await intake.take(report, seen.taking(2)) == 2
     assert seen.order == [1, "ended", 2]
+
+
+async def test_what_waits_is_taken_at_once_where_somebody_asks_for_it() -> None:
+    """A goodbye must not overtake the last report."""
+    seen, intake = Seen(), Intake[int]()
+    count = MAX_TOGETHER + 3
+    tasks = [
+        asyncio.create_task(intake.take(report, seen.taking(number)))
+        for number, report in enumerate(reports(count))
+    ]
+    await asyncio.sleep(0)
+    intake.take_all()
+    assert seen.order == list(range(count))
+    assert await asyncio.gather(*tasks) == list(range(count))

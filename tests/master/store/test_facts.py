@@ -63,7 +63,7 @@ MEMBERS = (
     StoredMember(b"2" * 16, True, "w", "ipv4:1", (0, 3), registration(2)),
     StoredMember(b"1" * 16, False, "w#2", "ipv4:2", (1,), registration(1)),
 )
-LOSSES = (Loss("w", 5, 300), Loss("", 6, 0, LossKind.NO_WORKER, until_ms=9))
+LOSSES = (Loss("w", 5, 300, if_cut_off_ms=13_000), Loss("", 6, 0, LossKind.NO_WORKER, until_ms=9))
 
 
 @given(bases)
