@@ -1,4 +1,5 @@
-"""How the suite is played: what the tests start finds its code compiled.
+"""How the suite is played: what the tests start finds its code compiled, and laws are tried the same way
+each time.
 
 Must never change what a test proves: no fixture is here.
 """
@@ -7,6 +8,15 @@ from __future__ import annotations
 
 import os
 import sys
+
+from hypothesis import HealthCheck, settings
+
+# How fast a machine is says nothing about a law, and two plays of one commit must not differ; new examples
+# are looked for with `pytest --hypothesis-profile=default`.
+settings.register_profile(
+    "suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("suite")
 
 
 def pytest_configure() -> None:

@@ -20,10 +20,10 @@ from tests.support.wait import wait_until
 pytestmark = pytest.mark.end_to_end
 
 WORKERS = 30
-DEADLINE_S = 40.0
-LEASE_TTL_S = 2
-STOP_S = 6.0
-"""Longer than a lease and what the master waits beyond it: 2 s + 2 s."""
+DEADLINE_S = 60.0
+LEASE_TTL_S = 5
+STOP_S = 8.0
+"""Longer than a lease and what the master waits beyond it: 5 s + 2 s."""
 
 
 def test_workers_that_fetch_a_bundle_at_once_lose_no_lease() -> None:

@@ -11,6 +11,7 @@ from locust_protocol.v1 import snapshot_pb2
 from tests.support.cluster import BIN, Cluster
 from tests.support.processes import Command, children_of
 from tests.support.target import Target
+from tests.support.wait import wait_until
 
 pytestmark = pytest.mark.end_to_end
 
@@ -30,7 +31,7 @@ class Visitor(HttpUser):
         self.client.get(PATH)
 """
 
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 
 
 def write_project(folder: Path, path: str) -> Path:
@@ -43,20 +44,27 @@ def write_project(folder: Path, path: str) -> Path:
     return locustfile
 
 
+def wait_requests(target: Target, requests: int) -> None:
+    wait_until(lambda: target.total() >= requests, deadline_s=DEADLINE_S, describe="requests")
+
+
 def test_worker_gets_modules_and_data_and_an_edited_version_by_the_next_start(tmp_path: Path) -> None:
     """Edit, start again: same agents, new runners, new code."""
     locustfile = write_project(tmp_path / "project", "/products")
     with Target() as target, Cluster(tmp_path, locustfile, host=target.url) as cluster:
         cluster.client.start(users=2, spawn_rate=10)
         cluster.client.wait_users(2)
+        wait_requests(target, 2)
         agent = cluster.workers[0].pid
         old_runners = children_of(agent)
         cluster.client.stop()
         cluster.client.wait_state(snapshot_pb2.RUN_STATE_STOPPED)
 
         write_project(tmp_path / "project", "/health")
+        before = target.total()
         cluster.client.start(users=2, spawn_rate=10)
         cluster.client.wait_users(2)
+        wait_requests(target, before + 2)
         cluster.client.stop()
         cluster.client.wait_state(snapshot_pb2.RUN_STATE_STOPPED)
 
@@ -106,6 +114,7 @@ def test_worker_with_its_own_copy_runs_it(tmp_path: Path) -> None:
         cluster.client.wait_workers(1)
         cluster.client.start(users=2, spawn_rate=10)
         cluster.client.wait_users(2)
+        wait_requests(target, 2)
         cluster.client.stop()
         cluster.client.wait_state(snapshot_pb2.RUN_STATE_STOPPED)
         assert target.counts().keys() == {"GET /health"}

@@ -36,8 +36,8 @@ class Shopper(User):
         pass
 """
 
-RUN_TIME_S = 4
-EXIT_DEADLINE_S = 40.0
+RUN_TIME_S = 6
+EXIT_DEADLINE_S = 60.0
 
 
 def command(folder: Path, locustfile: str, *options: str) -> Command:
@@ -64,7 +64,7 @@ def test_run_whose_time_ended_while_its_master_was_away_is_reported_and_not_begu
             started_s = time.monotonic()
             wait_until(lambda: target.total() > 60, deadline_s=20, describe="load")
             first.send_signal(signal.SIGKILL)
-            first.wait_for_exit(deadline_s=5)
+            first.wait_for_exit(deadline_s=EXIT_DEADLINE_S)
         over_s = started_s + RUN_TIME_S + 1
         wait_until(lambda: time.monotonic() > over_s, deadline_s=20, describe="the end of the run time")
         sent = target.total()
@@ -84,7 +84,7 @@ def test_run_whose_time_ended_while_its_master_was_away_is_reported_and_not_begu
 
 def test_users_that_all_fail_in_on_start_are_told_in_one_line_and_a_few_tracebacks(tmp_path: Path) -> None:
     """Twenty times the same traceback hides the one line that matters."""
-    with command(tmp_path, NO_LOGIN, "-u", "20", "-r", "20", "-t", "3s") as master:
+    with command(tmp_path, NO_LOGIN, "-u", "20", "-r", "100", "-t", "4s") as master:
         assert master.wait_for_exit(deadline_s=EXIT_DEADLINE_S) == 1, master.describe()
         log = master.output()
     assert log.count("Traceback") == 2, log

@@ -20,7 +20,7 @@ class Shopper(HttpUser):
         self.client.get("/")
 """
 
-EXIT_DEADLINE_S = 30.0
+EXIT_DEADLINE_S = 60.0
 
 
 def run_master(folder: Path, *arguments: str, locustfile: str | None = GOOD) -> tuple[int, str, str]:
@@ -143,7 +143,7 @@ def test_custom_arguments_of_a_locustfile_work_and_are_in_the_help(tmp_path: Pat
     assert "--tenant" in stdout
     code, stdout, stderr = run_master(
         tmp_path,
-        *("--headless", "--processes", "1", "-H", "http://127.0.0.1:1", "-t", "1s", "--tenant", "zeta"),
+        *("--headless", "--processes", "1", "-H", "http://127.0.0.1:1", "-t", "3s", "--tenant", "zeta"),
         locustfile=locustfile,
     )
     assert code == 1, stderr

@@ -19,7 +19,7 @@ from tests.support.wait import wait_until
 pytestmark = pytest.mark.end_to_end
 
 LOCUSTFILE = Path(__file__).parent / "locustfiles" / "three_classes.py"
-END_DEADLINE_S = 30.0
+END_DEADLINE_S = 60.0
 
 
 def headless(target: Target, folder: Path, *options: str) -> Command:
@@ -88,18 +88,18 @@ def test_killed_master_takes_embedded_worker_and_runners_along(tmp_path: Path) -
         wait_until(lambda: target.total() > 200, deadline_s=END_DEADLINE_S, describe="traffic")
         started = master.processes()
         master.send_signal(signal.SIGKILL)
-        assert_no_processes(started, deadline_s=3.0)
+        assert_no_processes(started)
 
 
-def test_killed_agent_takes_its_runners_along_within_a_second(tmp_path: Path) -> None:
-    """Runners without an agent count nothing and obey nobody."""
+def test_killed_agent_takes_its_runners_along(tmp_path: Path) -> None:
+    """Runners without an agent count nothing and obey nobody: they end long before their lease does."""
     with Target() as target, Cluster(tmp_path, LOCUSTFILE, runners=2, host=target.url) as cluster:
         cluster.client.start(users=6, spawn_rate=60)
         cluster.client.wait_users(6)
         runners = children_of(cluster.workers[0].pid)
         assert len(runners) == 2
         cluster.workers[0].send_signal(signal.SIGKILL)
-        assert_no_processes(runners, deadline_s=1.0)
+        assert_no_processes(runners)
 
 
 def test_interrupted_worker_says_goodbye_and_its_statistics_are_complete(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from tests.support.wait import wait_until
 pytestmark = pytest.mark.end_to_end
 
 LOCUSTFILES = Path(__file__).parent / "locustfiles"
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 USERS = 8
 
 ENDLESS_NAMES = """
@@ -42,6 +42,7 @@ class PhasedTarget(ThreadingHTTPServer):
     def __init__(self) -> None:
         self.phase = "before"
         self.answered: Counter[str] = Counter()
+        self._by_connection: Counter[tuple[str, object]] = Counter()
         self._lock = threading.Lock()
         target = self
 
@@ -52,6 +53,7 @@ class PhasedTarget(ThreadingHTTPServer):
                 with target._lock:
                     phase = target.phase
                     target.answered[phase] += 1
+                    target._by_connection[phase, self.client_address] += 1
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(phase)))
                 self.end_headers()
@@ -76,6 +78,17 @@ class PhasedTarget(ThreadingHTTPServer):
         """Waits until a phase was answered so often."""
         wait_until(lambda: self.answered[phase] >= count, deadline_s=DEADLINE_S, describe=f"{count} {phase}")
 
+    def wait_second_answers(self, phase: str, connections: int) -> None:
+        """Waits until so many connections have asked again after an answer of a phase: they have read it."""
+
+        def again() -> list[object]:
+            with self._lock:
+                return [count for (of, _), count in self._by_connection.items() if of == phase and count > 1]
+
+        wait_until(
+            lambda: len(again()) >= connections, deadline_s=DEADLINE_S, describe=f"{connections} in {phase}"
+        )
+
 
 @contextmanager
 def phased_target() -> Iterator[PhasedTarget]:
@@ -99,8 +112,9 @@ def test_reset_under_load_drops_all_of_before_and_loses_nothing_of_after(tmp_pat
         cluster.client.wait_users(USERS)
         target.wait_answers("before", 200)
         target.enter("between")
-        # Every user has got an answer of this phase: none of before is on its way any more.
-        target.wait_answers("between", 20 * USERS)
+        # Every user, each of whom has a connection, has read an answer of this phase: none of before is on
+        # its way any more.
+        target.wait_second_answers("between", USERS)
         request = control.ResetStatisticsRequest(precondition=cluster.client.precondition())
         cluster.client.stub.ResetStatistics(request, timeout=DEADLINE_S)
         target.enter("after")

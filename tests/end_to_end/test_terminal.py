@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import uuid
@@ -24,11 +25,11 @@ pytestmark = pytest.mark.end_to_end
 LOCUSTFILE = Path(__file__).parent / "locustfiles" / "three_classes.py"
 TUI = BIN / "locust-tui"
 
-SCREEN_DEADLINE_S = 20.0
+SCREEN_DEADLINE_S = 60.0
 """Importing Textual and gRPC takes a second on an idle machine and many on a crowded one."""
 
-SENTENCE_DEADLINE_S = 5.0
-"""What a person waits for a word about a master that is not there."""
+SENTENCE_LIMIT_S = 5
+"""What a person waits for a word about a master that is not there, by the clock of the screens."""
 
 REPLACE = (END, ERASE_LEFT)
 """Empties a field, whatever stands in it."""
@@ -146,10 +147,12 @@ def test_missing_master_is_said_with_the_remedy_within_5_s() -> None:
     """The most frequent mistake of a first hour, told as a sentence and not as an empty screen."""
     port = free_port()
     with Terminal(tui_argv(port)) as terminal:
-        terminal.wait_for_text(
-            rf"no master at 127\.0\.0\.1:{port} for \d+ s: connection refused", deadline_s=SENTENCE_DEADLINE_S
-        )
-        terminal.wait_for_text(r"start one there \(locust-master -f", deadline_s=SENTENCE_DEADLINE_S)
+        refused = rf"no master at 127\.0\.0\.1:{port} for (\d+) s: connection refused"
+        terminal.wait_for_text(refused, deadline_s=SCREEN_DEADLINE_S)
+        first = re.search(rb"for (\d+) s", terminal.written())
+        assert first is not None
+        assert int(first[1]) <= SENTENCE_LIMIT_S
+        terminal.wait_for_text(r"start one there \(locust-master -f", deadline_s=SCREEN_DEADLINE_S)
         terminal.type("q")
         assert terminal.wait_for_exit(deadline_s=SCREEN_DEADLINE_S) == 0
         assert_restored(terminal)

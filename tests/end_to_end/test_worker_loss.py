@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from locust_protocol.v1 import snapshot_pb2
-from tests.chaos.truth import TruthTarget
+from tests.chaos.truth import Truth, TruthTarget
 from tests.support.cluster import Cluster
 from tests.support.processes import assert_no_processes, children_of
 from tests.support.wait import wait_until
@@ -18,11 +18,11 @@ pytestmark = pytest.mark.end_to_end
 LOCUSTFILE = Path(__file__).parents[1] / "chaos" / "locustfiles" / "named_users.py"
 USERS = 12
 
-LEASE = ("--lease-ttl", "4s")
+LEASE = ("--lease-ttl", "6s")
 """Short, so that the loss is known soon; long enough that the other worker keeps it on a busy machine."""
 
-LOST_DEADLINE_S = 30.0
-SEEN_DEADLINE_S = 20.0
+LOST_DEADLINE_S = 60.0
+SEEN_DEADLINE_S = 60.0
 SHARE_WATCHED_S = 1.5
 """Seconds of load after the loss; the spawn rate would have all of the lost users back in a tenth of that."""
 
@@ -35,6 +35,17 @@ def wait_all_users(cluster: Cluster, target: TruthTarget) -> None:
         deadline_s=SEEN_DEADLINE_S,
         describe=lambda: f"a request of each user, not of {target.truth().users()}",
     )
+
+
+def wait_load(target: TruthTarget, known: int, *, users: int) -> Truth:
+    """Waits for a while of load, and until so many users have had a part in it."""
+
+    def found() -> Truth | None:
+        truth = target.truth()
+        new = {arrival.user for arrival in truth.arrivals[known:]}
+        return truth if truth.seconds_since(known) >= SHARE_WATCHED_S and len(new) >= users else None
+
+    return wait_until(found, deadline_s=SEEN_DEADLINE_S, describe="load")
 
 
 def kill_first_worker(cluster: Cluster) -> set[str]:
@@ -58,12 +69,7 @@ def test_users_of_a_killed_worker_are_run_by_nobody_else_when_they_are_kept_for_
         killed = kill_first_worker(cluster)
         lost = cluster.master.wait_for_line(r"worker lost worker=(\S+)", deadline_s=LOST_DEADLINE_S)[1]
         known = len(target.truth().arrivals)
-        wait_until(
-            lambda: target.truth().seconds_since(known) >= SHARE_WATCHED_S,
-            deadline_s=SEEN_DEADLINE_S,
-            describe="load",
-        )
-        truth = target.truth()
+        truth = wait_load(target, known, users=USERS // 2)
         assert len(truth.users()) == USERS, "users were started that had no share before"
         left = {arrival.user for arrival in truth.arrivals[known:]}
         assert len(left) == USERS // 2, left

@@ -16,7 +16,7 @@ from tests.support.processes import Command
 from tests.support.target import DEMO_TARGET, START_DEADLINE_S, Target
 from tests.support.wait import wait_until
 
-TIMEOUT_S = 20.0
+TIMEOUT_S = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +103,8 @@ def test_target_counts_a_request_whose_client_left(target: Target) -> None:
     with socket.create_connection(("127.0.0.1", target.port), timeout=TIMEOUT_S) as client:
         client.sendall(b"GET /delay/200 HTTP/1.1\r\nHost: x\r\n\r\n")
     wait_until(lambda: target.total() == 1, deadline_s=TIMEOUT_S, describe="the request")
+    assert ask(target, "/delay/300")[0] == 200, "by then the answer to the one that left was due"
+    assert target.counts() == {"GET /delay/200": 1, "GET /delay/300": 1}
 
 
 def test_target_does_not_count_bytes_that_are_no_request(target: Target) -> None:
@@ -137,7 +139,7 @@ def test_target_ends_with_0_when_told_to_while_a_request_is_served(signal_number
         client.sendall(b"GET /delay/60000 HTTP/1.1\r\nHost: x\r\n\r\n")
         wait_until(lambda: target.total() == 1, deadline_s=TIMEOUT_S, describe="the request")
         target.command.send_signal(signal_number)
-        assert target.command.wait_for_exit(deadline_s=5) == 0
+        assert target.command.wait_for_exit(deadline_s=TIMEOUT_S) == 0
         assert target.command.stderr() == ""
 
 

@@ -32,8 +32,8 @@ GROWTH_BYTES = 10 << 20
 """Memory that a master may gain from all of it."""
 
 SERVICES = (master_service_pb2.DESCRIPTOR, control_service_pb2.DESCRIPTOR)
-CALL_DEADLINE_S = 10.0
-LET_GO_S = HANDSHAKE_TIMEOUT_MS / 1000 + 5.0
+CALL_DEADLINE_S = 30.0
+LET_GO_S = HANDSHAKE_TIMEOUT_MS / 1000 + 30.0
 """Seconds until silent connections are closed, on a busy machine."""
 
 
@@ -129,7 +129,12 @@ def workers_did_not_notice(cluster: Cluster) -> None:
     cluster.client.wait_users(USERS)
     for worker in cluster.workers:
         assert worker.find_line("connection to the master lost|refused|died") is None
-    assert all(worker.silent_ms < 3_000 for worker in cluster.client.status().workers[: len(cluster.workers)])
+    own = len(cluster.workers)
+    wait_until(
+        lambda: all(worker.silent_ms < 1_500 for worker in cluster.client.status().workers[:own]),
+        deadline_s=CALL_DEADLINE_S,
+        describe=lambda: f"workers that are heard of; {cluster.client.status().workers}",
+    )
 
 
 def send_report(channel: grpc.Channel, report: report_pb2.Report) -> grpc.StatusCode:

@@ -35,7 +35,7 @@ MAX_WAITING_CHUNKS = 16
 PIECES_PER_S = 20
 """Pieces a second that a rate limit cuts the stream into: smooth, and soon noticed when it is lifted."""
 
-START_DEADLINE_S = 10.0
+START_DEADLINE_S = 30.0
 """Seconds for the thread to listen, and for a fault to be applied."""
 
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)

@@ -12,7 +12,7 @@ POLL_S = 0.002
 
 
 def wait_for(
-    condition: Callable[[], object], *, deadline_s: float = 5.0, state: Callable[[], object] = str
+    condition: Callable[[], object], *, deadline_s: float = 20.0, state: Callable[[], object] = str
 ) -> None:
     """Lets greenlets run until `condition` holds; after the deadline fails with `state()`."""
     deadline = time.monotonic() + deadline_s

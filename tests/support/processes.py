@@ -216,7 +216,7 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def assert_no_processes(pids: Iterable[int], *, deadline_s: float = 5.0) -> None:
+def assert_no_processes(pids: Iterable[int], *, deadline_s: float = 10.0) -> None:
     """Wait until none of `pids` is alive; fails with the command lines of those that are."""
     watched = list(pids)
     wait_until(

@@ -34,7 +34,7 @@ COLUMNS, LINES = 80, 24
 READ_BYTES = 65_536
 """One read: more than a full repaint in colour."""
 
-READ_DEADLINE_S = 5.0
+READ_DEADLINE_S = 20.0
 """Seconds for what was written last to be read."""
 
 ENTER, TAB, ESCAPE, BACKSPACE = "\r", "\t", "\x1b", "\x7f"

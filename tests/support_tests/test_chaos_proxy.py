@@ -27,7 +27,7 @@ from tests.support.chaos_proxy import (
 from tests.support.ports import free_port
 from tests.support.wait import wait_until
 
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 SILENCE_S = 0.3
 """How long nothing has to come for it to count as silence."""
 

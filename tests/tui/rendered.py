@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 
 from tests.support.wait import wait_until_async
 
-DEADLINE_S = 10.0
+DEADLINE_S = 40.0
 
 
 def screen_lines(app: App[None]) -> list[str]:
@@ -23,9 +23,9 @@ def screen_text(app: App[None]) -> str:
     return "\n".join(line.rstrip() for line in screen_lines(app))
 
 
-async def wait_for_text(pilot: Pilot[None], text: str) -> str:
-    """Waits until `text` stands on the screen and returns all of it."""
-    return await wait_for_screen(pilot, lambda shown: text in shown, text)
+async def wait_for_text(pilot: Pilot[None], *texts: str) -> str:
+    """Waits until all `texts` stand on the screen, whose parts draw in turn; returns all of it."""
+    return await wait_for_screen(pilot, lambda shown: all(text in shown for text in texts), str(texts))
 
 
 async def wait_for_screen(pilot: Pilot[None], is_right: Callable[[str], bool], awaited: str) -> str:

@@ -12,6 +12,7 @@ from textual.widgets import Input
 
 from locust_protocol.v1.control_service_pb2 import GetManifestResponse
 from locust_protocol.v1.snapshot_pb2 import RunEvent, RunEventKind, RunState, Snapshot
+from locust_tui import connection
 from locust_tui.app import LocustTui
 from locust_tui.widgets.live_table import LiveTable
 from tests.support.ports import free_port
@@ -21,6 +22,13 @@ from tests.tui.fake_master import FakeMaster
 from tests.tui.rendered import DEADLINE_S, screen_text, wait_for_screen, wait_for_text
 
 NARROW = (80, 24)
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A master is called silent neither for having nothing new to say nor for sharing a slow machine."""
+    monkeypatch.setattr(connection, "SILENT_AFTER_S", 3_600.0)
+    monkeypatch.setattr("locust_tui.client.CALL_DEADLINE_S", 60.0)
 
 
 @contextlib.asynccontextmanager
@@ -53,18 +61,14 @@ async def type_into(pilot: Pilot[None], selector: str, text: str) -> None:
 async def test_start_form_opens_by_itself_where_nothing_was_run() -> None:
     """The first thing to do stands there, filled with the command line's values."""
     async with screens_on(ready_snapshot()) as (_, pilot):
-        text = await wait_for_text(pilot, "2 workers ready")
-        for part in ("120", "10m", "as the classes have it: https://shop.test", "Browser", "weight 3"):
-            assert part in text
+        filled = ("120", "10m", "as the classes have it: https://shop.test", "Browser", "weight 3")
+        await wait_for_text(pilot, "2 workers ready", *filled)
 
 
 async def test_run_screen_opens_where_a_run_goes_on() -> None:
     """A second person joins in the middle."""
-    async with screens_on(running_snapshot()) as (master, pilot):
-        await wait_for_text(pilot, "GET /search")
-        # The screens may have taken longer to open than news may be due.
-        master.push(running_snapshot())
-        text = await wait_for_text(pilot, "RUNNING")
+    async with screens_on(running_snapshot()) as (_, pilot):
+        text = await wait_for_text(pilot, "GET /search", "RUNNING")
         assert "New run" not in text
 
 
@@ -99,8 +103,7 @@ async def test_invalid_field_says_why_and_keeps_start_grey() -> None:
 async def test_start_is_grey_without_workers_and_says_what_to_start() -> None:
     """The command can be pasted; it turns green by itself when a worker joins."""
     async with screens_on(ready_snapshot(with_workers=False)) as (master, pilot):
-        text = await wait_for_text(pilot, "no worker is connected")
-        assert "locust-worker" in text
+        await wait_for_text(pilot, "no worker is connected", "locust-worker")
         await pilot.press("enter")
         assert not master.started
         master.push(ready_snapshot())
@@ -114,8 +117,7 @@ async def test_refused_start_shows_the_reason_and_keeps_the_form() -> None:
         await wait_for_text(pilot, "a class has no host")
         await type_into(pilot, "#start-users", "7")
         await pilot.press("enter")
-        text = await wait_for_text(pilot, "no host: give one with -H")
-        assert "New run" in text
+        await wait_for_text(pilot, "no host: give one with -H", "New run")
         del master.refusals["StartRun"]
         await pilot.press("enter")
         await wait_until_async(
@@ -245,9 +247,11 @@ async def test_numbers_move_and_the_cursor_stays_on_its_row() -> None:
             )
         )
         await wait_for_text(pilot, "99,999")
-        await pilot.pause()
-        assert table.selected_key == "3"
-        assert table.cursor_row == 0
+        await wait_until_async(
+            lambda: (table.selected_key, table.cursor_row) == ("3", 0),
+            deadline_s=DEADLINE_S,
+            describe=lambda: f"row 3 on top under the cursor; {table.selected_key}, {table.cursor_row}",
+        )
 
 
 async def test_filter_narrows_the_list_and_escape_brings_it_back() -> None:
@@ -255,9 +259,12 @@ async def test_filter_narrows_the_list_and_escape_brings_it_back() -> None:
     async with screens_on(running_snapshot()) as (_, pilot):
         await wait_for_text(pilot, "GET /search")
         await pilot.press("slash", *"cart")
-        text = await wait_for_screen(pilot, lambda shown: "GET /search" not in shown, "the filtered list")
-        assert "POST /cart" in text
-        assert "Aggregated" in text
+        kept = ("POST /cart", "Aggregated")
+        await wait_for_screen(
+            pilot,
+            lambda shown: "GET /search" not in shown and all(text in shown for text in kept),
+            "the filtered list",
+        )
         await pilot.press("enter", "escape")
         await wait_for_text(pilot, "GET /search")
 
@@ -315,20 +322,19 @@ async def test_master_restart_keeps_the_numbers_as_stale_and_goes_on() -> None:
     async with screens_on(running_snapshot()) as (master, pilot):
         await wait_for_text(pilot, "GET /search")
         await master.__aexit__(None, None, None)
-        text = await wait_for_text(pilot, "STALE master lost")
-        assert "GET /search" in text
+        await wait_for_text(pilot, "STALE master lost", "GET /search")
         async with FakeMaster(running_snapshot(elapsed_s=200, epoch=8), manifest(), port=master.port):
-            text = await wait_for_text(pilot, "00:03:20 elapsed")
-            assert "STALE" not in text
+            await wait_for_screen(
+                pilot, lambda shown: "00:03:20 elapsed" in shown and "STALE" not in shown, "its numbers"
+            )
 
 
 async def test_without_a_master_a_sentence_with_the_remedy_stands_there() -> None:
     """It keeps trying, and connects when one starts."""
     port = free_port()
     async with LocustTui(f"127.0.0.1:{port}").run_test(size=NARROW) as pilot:
-        text = await wait_for_text(pilot, "connection refused")
-        assert f"no master at 127.0.0.1:{port}" in text
-        assert "locust-master -f locustfile.py" in text
+        sentence = f"no master at 127.0.0.1:{port}"
+        await wait_for_text(pilot, sentence, "connection refused", "locust-master -f locustfile.py")
         async with FakeMaster(running_snapshot(), manifest(), port=port):
             await wait_for_text(pilot, "GET /search")
 
@@ -336,7 +342,8 @@ async def test_without_a_master_a_sentence_with_the_remedy_stands_there() -> Non
 async def test_first_paint_says_whom_it_connects_to() -> None:
     """Never an empty screen."""
     async with LocustTui("127.0.0.1:1").run_test(size=NARROW) as pilot:
-        assert "127.0.0.1:1" in screen_text(pilot.app)
+        first = await wait_for_screen(pilot, lambda shown: bool(shown.strip()), "a first paint")
+        assert "127.0.0.1:1" in first
 
 
 async def test_help_is_made_of_the_bindings() -> None:
@@ -344,8 +351,7 @@ async def test_help_is_made_of_the_bindings() -> None:
     async with screens_on(running_snapshot()) as (_, pilot):
         await wait_for_text(pilot, "GET /search")
         await pilot.press("question_mark")
-        text = await wait_for_text(pilot, "stop the run, after a question")
-        assert "new run: opens the form" in text
+        await wait_for_text(pilot, "stop the run, after a question", "new run: opens the form")
 
 
 async def test_leaving_touches_nothing_on_the_master() -> None:

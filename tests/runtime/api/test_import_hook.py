@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from locust_runtime.import_hook import TARGETS
+
 INSTALL = "from locust_runtime import import_hook\nimport_hook.install()\n"
 
 
@@ -18,9 +20,11 @@ def python(code: str, *, path: Path | None = None) -> subprocess.CompletedProces
     return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
 
 
-def run(code: str, *, path: Path | None = None) -> None:
+def run(code: str, *, path: Path | None = None) -> str:
+    """Runs code behind the hook, where nothing in it may fail; returns what it printed."""
     result = python(INSTALL + code, path=path)
     assert result.returncode == 0, result.stderr
+    return result.stdout
 
 
 @pytest.fixture
@@ -72,26 +76,33 @@ SUBMODULES = {
 
 
 def test_locust_has_its_public_names() -> None:
-    """What locustfiles import from the top."""
-    run(f"from locust import {PUBLIC}\nassert __version__ == '2.47.0'\n")
+    """What locustfiles import from the top; the version is that of the Locust whose interface it is."""
+    assert run(f"from locust import {PUBLIC}\nprint(__version__, User.__module__)\n") == (
+        "2.47.0 locust_runtime.users\n"
+    )
 
 
 def test_every_submodule_can_be_imported_first_and_has_its_names() -> None:
     """Each alone in a fresh set of modules, so that no order is a precondition."""
     forget = "for name in [n for n in sys.modules if n.split('.')[0] == 'locust']: del sys.modules[name]\n"
-    run(
+    printed = run(
         "import sys\n"
         + "".join(
-            forget + f"from {module} import {names.replace(' ', ', ')}\n"
+            forget
+            + f"from {module} import {names.replace(' ', ', ')}\nprint(sys.modules[{module!r}].__name__)\n"
             for module, names in SUBMODULES.items()
         )
     )
+    assert printed.splitlines() == [TARGETS[module] for module in SUBMODULES]
 
 
 @pytest.mark.parametrize("module", ["locust.user.task", "locust.stats", "locust.contrib.fasthttp"])
 def test_submodule_can_be_the_first_import_of_the_process(module: str) -> None:
     """Circular imports would show here."""
-    run(f"import {module}\nimport locust\n")
+    printed = run(
+        f"import {module}\nimport locust, sys\nprint(sys.modules[{module!r}].__name__, locust.__name__)\n"
+    )
+    assert printed.split() == [TARGETS[module], TARGETS["locust"]]
 
 
 def test_every_target_exists() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -76,12 +77,20 @@ def test_users_start_in_their_mix_and_their_requests_are_counted(make_runner: Ma
 
 
 def test_users_are_spread_over_the_ramp(make_runner: MakeRunner) -> None:
-    """Each has its own due time; the first is due at once."""
-    runner = make_runner(Shopper)
-    runner.start(100, spawn_rate=50)
-    wait_for(lambda: runner.user_count >= 1)
-    assert runner.user_count < 50
-    assert runner.state == "spawning"
+    """Each has its own due time, before which it does not start; the first is due at once."""
+    started_s: list[float] = []
+
+    class Noting(Shopper):
+        def on_start(self) -> None:
+            started_s.append(time.monotonic())
+
+    runner = make_runner(Noting)
+    called_s = time.monotonic()
+    runner.start(4, spawn_rate=20)
+    wait_for(lambda: len(started_s) == 4)
+    assert all(at_s - called_s >= number / 20 for number, at_s in enumerate(started_s))
+    runner.start(5, spawn_rate=0.01)
+    assert (runner.state, runner.user_count) == ("spawning", 4)
 
 
 def test_numbers_can_be_changed_while_it_runs(make_runner: MakeRunner) -> None:
@@ -108,8 +117,11 @@ def test_second_test_starts_from_zero(make_runner: MakeRunner) -> None:
     runner.start(2, spawn_rate=1000, wait=True)
     wait_for(lambda: runner.stats.num_requests == 2)
     runner.stop()
+    assert runner.stats.num_requests == 2, "they can be read until the next test"
     runner.start(1, spawn_rate=1000, wait=True)
     wait_for(lambda: runner.stats.num_requests == 1)
+    assert runner.stats.entries["/", "GET"].num_requests == 1
+    assert runner.user_count == 1
 
 
 def test_statistics_start_anew_when_all_run_if_asked(make_runner: MakeRunner) -> None:

@@ -12,8 +12,11 @@ from locust_runtime.http.fast_session import FastHttpSession
 from locust_runtime.http.session import HttpSession
 from tests.runtime.http.target import Target, serving
 
-TIMEOUT_S = 0.2
-"""Long beside a request over the loopback, short beside a test."""
+HASTE_S = 0.2
+"""For tests of what takes too long: short beside a test."""
+
+PATIENCE_S = 30.0
+"""For all others: a target that stands still for a moment is no failure."""
 
 
 class Hook:
@@ -28,7 +31,7 @@ class Hook:
 
 @dataclass
 class Client:
-    """A session with its event; `options` are the arguments that make a request of it time out soon."""
+    """A session with its event; `options` are what a request of it needs to time out soon, if it is hasty."""
 
     session: Any
     hook: Hook
@@ -45,14 +48,16 @@ class Client:
 MakeClient = Callable[..., Client]
 
 
-def make_requests_client(url: str, *, user: Any = None, **options: Any) -> Client:
+def make_requests_client(url: str, *, user: Any = None, is_hasty: bool = False, **options: Any) -> Client:
     hook = Hook()
-    return Client(HttpSession(url, hook, user, **options), hook, {"timeout": TIMEOUT_S}, is_fast=False)
+    timeout = {"timeout": HASTE_S if is_hasty else PATIENCE_S}
+    return Client(HttpSession(url, hook, user, **options), hook, timeout, is_fast=False)
 
 
-def make_fast_client(url: str, *, user: Any = None, **options: Any) -> Client:
+def make_fast_client(url: str, *, user: Any = None, is_hasty: bool = False, **options: Any) -> Client:
     hook = Hook()
-    defaults = {"network_timeout": TIMEOUT_S, "connection_timeout": TIMEOUT_S, "concurrency": 10}
+    timeout_s = HASTE_S if is_hasty else PATIENCE_S
+    defaults = {"network_timeout": timeout_s, "connection_timeout": timeout_s, "concurrency": 10}
     return Client(FastHttpSession(url, hook, user, **{**defaults, **options}), hook, {}, is_fast=True)
 
 
@@ -67,6 +72,13 @@ def target(running_target: Target) -> Target:
     running_target.served.clear()
     running_target.requests.clear()
     return running_target
+
+
+@pytest.fixture
+def slow_target() -> Iterator[Target]:
+    """One of the test's own: what it is left waiting for comes to no other test's account."""
+    with serving() as target:
+        yield target
 
 
 def _closing(make: MakeClient) -> Iterator[MakeClient]:

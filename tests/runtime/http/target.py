@@ -82,7 +82,7 @@ def answering_raw(*answers: bytes) -> Iterator[str]:
     Yields its base URL. All answers go over one connection, for as long as the client keeps it.
     """
     listener = socket.create_server(("127.0.0.1", 0))
-    listener.settimeout(10)
+    listener.settimeout(30)
 
     def serve() -> None:
         remaining = list(answers)
@@ -94,7 +94,7 @@ def answering_raw(*answers: bytes) -> Iterator[str]:
                 except OSError:
                     return
                 with connection:
-                    connection.settimeout(10)
+                    connection.settimeout(30)
                     while remaining and _read_head(connection):
                         connection.sendall(remaining.pop(0))
 
@@ -277,7 +277,7 @@ def _json(handler: _Handler, path: str) -> None:
 
 
 def _slow(handler: _Handler, path: str) -> None:
-    handler.owner.release_slow.wait(20)
+    handler.owner.release_slow.wait(60)
     handler.answer(b"at last")
 
 
@@ -298,7 +298,7 @@ def _slow_body(handler: _Handler, path: str) -> None:
     handler.end_headers()
     handler.wfile.write(b"half ")
     handler.wfile.flush()
-    handler.owner.release_slow.wait(20)
+    handler.owner.release_slow.wait(60)
     handler.wfile.write(b"later")
 
 

@@ -287,8 +287,9 @@ def test_unknown_host_is_a_failure(make_client: MakeClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["/slow", "/slow-body"])
-def test_silent_target_times_out(client: Client, path: str) -> None:
+def test_silent_target_times_out(make_client: MakeClient, slow_target: Target, path: str) -> None:
     """Before the answer, and in the middle of it."""
+    client = make_client(slow_target.url, is_hasty=True)
     client.session.get(path, **client.options)
     assert "timed out" in repr(client.only["exception"])
     assert client.only["response_time"] >= 150

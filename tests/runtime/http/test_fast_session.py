@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from geventhttpclient.client import HTTPClientPool
 
 from locust_runtime.exceptions import LocustError
 from locust_runtime.http.fast_response import ErrorResponse, FastResponse, ResponseContextManager
-from tests.runtime.http.conftest import Client, MakeClient
+from tests.runtime.http.conftest import PATIENCE_S, Client, MakeClient
 from tests.runtime.http.target import ZIPPED_TEXT, Target, answering_raw, refused_url
+from tests.support.wait import wait_until
 
 
 def test_name_is_the_url_as_given(fast: Client) -> None:
@@ -107,22 +109,24 @@ def test_streamed_body_that_is_not_read_gives_its_connection_up(
     client = make_fast(target.url, concurrency=1)
     client.session.get("/slow-body", stream=True)
     client.hook.fired.clear()
-    with gevent.Timeout(5):
+    with gevent.Timeout(PATIENCE_S / 2):
         assert client.session.get("/ok").status_code == 200
 
 
 def test_concurrency_bounds_the_connections_of_a_user(make_fast: MakeClient, target: Target) -> None:
     """Twenty greenlets, two connections, all served."""
-    client = make_fast(target.url, concurrency=2, network_timeout=10)
+    client = make_fast(target.url, concurrency=2)
     before = target.connections
-    gevent.joinall([gevent.spawn(client.session.get, "/ok") for _ in range(20)], timeout=10, raise_error=True)
+    gevent.joinall(
+        [gevent.spawn(client.session.get, "/ok") for _ in range(20)], timeout=PATIENCE_S, raise_error=True
+    )
     assert target.served["/ok"] == 20
     assert target.connections - before <= 2
 
 
 def test_client_pool_is_shared_between_sessions(make_fast: MakeClient, target: Target) -> None:
     """Users of one class over one connection."""
-    pool = HTTPClientPool(concurrency=1, network_timeout=10)
+    pool = HTTPClientPool(concurrency=1, network_timeout=PATIENCE_S)
     before = target.connections
     for _ in range(3):
         make_fast(target.url, client_pool=pool).session.get("/ok")
@@ -149,13 +153,16 @@ def test_default_headers_may_change_while_the_user_runs(make_fast: MakeClient, t
     assert client.session.get("/echo", headers={"x-default": "3"}).json()["headers"]["x-default"] == "3"
 
 
-def test_timeouts_are_retried_where_the_method_allows_it(make_fast: MakeClient, target: Target) -> None:
+def test_timeouts_are_retried_where_the_method_allows_it(make_fast: MakeClient, slow_target: Target) -> None:
     """`max_retries` repeats a GET, never a POST."""
-    client = make_fast(target.url, max_retries=2)
+    client = make_fast(slow_target.url, is_hasty=True, max_retries=2)
     client.session.get("/slow")
     client.session.post("/slow", data="x")
-    assert target.requests.count("GET /slow") == 3
-    assert target.requests.count("POST /slow") == 1
+    wait_until(
+        lambda: Counter(slow_target.requests) == {"GET /slow": 3, "POST /slow": 1},
+        deadline_s=PATIENCE_S,
+        describe=lambda: f"what was sent arrives; {slow_target.requests}",
+    )
     assert "original=timed out" in repr(client.hook.fired[0]["exception"])
 
 
@@ -212,8 +219,9 @@ def test_unknown_argument_becomes_a_parameter_and_is_mentioned(
     ]
 
 
-def test_gevent_timeout_around_a_request_is_a_failure(fast: Client) -> None:
+def test_gevent_timeout_around_a_request_is_a_failure(make_fast: MakeClient, slow_target: Target) -> None:
     """As in Locust: a deadline of the locustfile counts as the target's failure."""
+    fast = make_fast(slow_target.url)
     with gevent.Timeout(0.05):
         fast.session.get("/slow")
     assert isinstance(fast.only["exception"], gevent.Timeout)
@@ -258,6 +266,6 @@ def test_early_answer_to_a_large_body_is_heard(make_fast: MakeClient) -> None:
     """A target that refuses an upload answers before it has read it, and closes."""
     refusal = b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     with answering_raw(refusal) as url:
-        response: Any = make_fast(url, network_timeout=5).session.post("/", data=b"x" * 20_000_000)
+        response: Any = make_fast(url).session.post("/", data=b"x" * 20_000_000)
     assert response.status_code in (413, 0)
     assert response.error is not None

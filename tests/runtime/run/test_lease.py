@@ -60,7 +60,7 @@ def test_lease_is_not_prolonged_by_a_ping_that_is_read_late(monkeypatch: pytest.
 def test_runner_ends_its_users_when_its_agent_falls_silent(runner: RunnerDriver, locustfile: Write) -> None:
     """An agent that is stopped can give no order, and its share may be another worker's by now."""
     start(runner, locustfile(PACED))
-    runner.send(ping=Ping(id=1, lease_until_ns=lease_clock_ns() + 300_000_000))
+    runner.send(ping=Ping(id=1, lease_until_ns=lease_clock_ns() + 2 * SECOND_NS))
     runner.wait_for(lambda: runner.counted("requests").total() >= 4, "requests")
     assert runner.final_report().final
     runner.wait_for(lambda: not runner.users().get("Paced"), "no users")

@@ -71,7 +71,7 @@ class Bench:
         )
 
     def wait_for(self, condition: Callable[[], Any]) -> None:
-        with gevent.Timeout(10):
+        with gevent.Timeout(30):
             while not condition():
                 gevent.sleep(0.005)
 
@@ -128,7 +128,7 @@ def test_executor_drops_a_schedule_that_is_replaced_half_way(bench: Bench) -> No
     """What was due later under the old goals never happens."""
     late = (Span(first_due_us=100_000, interval_us=0, count=50, change=1),)
     bench.set_goals(Shopper=UserSchedule("Shopper", 2, late))
-    bench.wait_for(lambda: (1, False) in bench.levels)
+    bench.wait_for(lambda: bench.levels)  # complete already where the machine stood still meanwhile
     bench.set_goals(generation=2, Shopper=at_once("Shopper", 3))
     bench.wait_for(lambda: (time.monotonic_ns() - bench.crowd.zero_ns) > 200_000_000)
     assert bench.crowd.placed[Shopper] == 3

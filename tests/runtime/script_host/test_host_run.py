@@ -10,7 +10,7 @@ from locust_protocol.v1.assignment_pb2 import RunSettings
 from locust_protocol.v1.snapshot_pb2 import RunState, RunSummary, SeriesRow, Snapshot
 from locust_protocol.v1.value_pb2 import CustomMessage, Value
 from locust_runtime.values import to_value
-from tests.runtime.run.runner_driver import RUN_ID
+from tests.runtime.run.runner_driver import DEADLINE_S, RUN_ID
 from tests.runtime.script_host.host_driver import HostDriver
 
 Write = Callable[[str], Path]
@@ -309,4 +309,4 @@ def test_script_host_ends_when_its_master_is_gone(host: HostDriver, locustfile: 
     host.begin_moment(STARTING)
     host._socket.shutdown(2)
 
-    assert host.process.wait(5) == 3
+    assert host.process.wait(DEADLINE_S) == 3
