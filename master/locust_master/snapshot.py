@@ -7,7 +7,7 @@ stays, so that no count wanders between rows on a screen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 
 from locust_master.merging.failures import ErrorKey, ExceptionKey, Occurrences
 from locust_master.merging.history import Second
@@ -69,11 +69,12 @@ def statistics_rows(
         _fill(message.series.add(), totals, rest, shares, until_ms)
     if is_whole or totals.revision > since or _is_recent(totals.total, complete_before_ms):
         _fill(message.total, totals, totals.total, shares, until_ms)
+    names = totals.worker_names
     message.errors.extend(
-        _error_row(totals, row) for row in totals.errors if _is_wanted(row, since, is_whole=is_whole)
+        _error_row(names, row) for row in totals.errors if _is_wanted(row, since, is_whole=is_whole)
     )
     message.exceptions.extend(
-        _exception_row(totals, row) for row in totals.exceptions if _is_wanted(row, since, is_whole=is_whole)
+        _exception_row(names, row) for row in totals.exceptions if _is_wanted(row, since, is_whole=is_whole)
     )
     if history_seconds or not is_whole:
         first_ms = until_ms - history_seconds * SECOND_MS if is_whole else 0
@@ -181,7 +182,7 @@ def _is_wanted(row: Occurrences[ErrorKey] | Occurrences[ExceptionKey], since: in
     return bool(row.by_worker) if is_whole else row.revision > since
 
 
-def _error_row(totals: RunTotals, row: Occurrences[ErrorKey]) -> snapshot_pb2.ErrorRow:
+def _error_row(names: Mapping[str, str], row: Occurrences[ErrorKey]) -> snapshot_pb2.ErrorRow:
     return snapshot_pb2.ErrorRow(
         id=row.id,
         request_type=row.kind.request_type,
@@ -191,11 +192,11 @@ def _error_row(totals: RunTotals, row: Occurrences[ErrorKey]) -> snapshot_pb2.Er
         count=row.count,
         first_ms=row.first_ms or 0,
         last_ms=row.last_ms or 0,
-        workers=_workers(totals, row.by_worker),
+        workers=sorted(names[key] for key in row.by_worker),
     )
 
 
-def _exception_row(totals: RunTotals, row: Occurrences[ExceptionKey]) -> snapshot_pb2.ExceptionRow:
+def _exception_row(names: Mapping[str, str], row: Occurrences[ExceptionKey]) -> snapshot_pb2.ExceptionRow:
     return snapshot_pb2.ExceptionRow(
         id=row.id,
         message=row.kind.message,
@@ -203,10 +204,5 @@ def _exception_row(totals: RunTotals, row: Occurrences[ExceptionKey]) -> snapsho
         count=row.count,
         first_ms=row.first_ms or 0,
         last_ms=row.last_ms or 0,
-        workers=_workers(totals, row.by_worker),
+        workers=sorted(names[key] for key in row.by_worker),
     )
-
-
-def _workers(totals: RunTotals, keys: dict[str, int]) -> Iterator[str]:
-    names = totals.worker_names
-    return iter(sorted(names[key] for key in keys))

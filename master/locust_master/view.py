@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from locust_master.cluster import Cluster
 from locust_master.conductor import Conductor
@@ -58,25 +58,17 @@ class ViewStream:
 
     async def wait_next(self) -> snapshot_pb2.Snapshot:
         """Returns what `next_snapshot` does, made in parts between which others have their turn."""
-        await wait_prepared(self._cluster)
-        snapshot, shown = self._begin(time.monotonic_ns())
-        await asyncio.sleep(0)
-        if shown != _shown(self._cluster):
+        if (snapshot := await wait_status_snapshot(self._cluster, self._conductor)) is None:
             return self.next_snapshot(now_ns=time.monotonic_ns())
-        return self._finish(snapshot, shown)
+        return self._finish(snapshot)
 
     def next_snapshot(self, *, now_ns: int) -> snapshot_pb2.Snapshot:
         """Returns what changed since the last call; everything at first and when run or epoch are new."""
-        return self._finish(*self._begin(now_ns))
+        return self._finish(status_snapshot(self._cluster, self._conductor, now_ns=now_ns))
 
-    def _begin(self, now_ns: int) -> tuple[snapshot_pb2.Snapshot, Shown]:
-        shown = _shown(self._cluster)
-        snapshot = status_snapshot(self._cluster, self._conductor, now_ns=now_ns)
+    def _finish(self, snapshot: snapshot_pb2.Snapshot) -> snapshot_pb2.Snapshot:
+        run, epoch = shown = _shown(self._cluster)
         snapshot.complete = self._is_first or shown != (self._run, self._epoch)
-        return snapshot, shown
-
-    def _finish(self, snapshot: snapshot_pb2.Snapshot, shown: Shown) -> snapshot_pb2.Snapshot:
-        run, epoch = shown
         if snapshot.complete:
             self._described.clear()
             self._last_event = 0
@@ -105,10 +97,9 @@ class ViewStream:
 
 
 async def wait_prepared(cluster: Cluster) -> None:
-    """Does most of what the next snapshot costs, part by part: others have their turn between.
+    """Does what is slow of the next snapshot, part by part: others have their turn between.
 
-    With 1,000 workers all of it at once would keep the loop for 30 ms. A snapshot that nothing was prepared
-    for says the same.
+    A snapshot that nothing was prepared for says the same.
     """
     if cluster.run is not None:
         cluster.run.totals.settle()
@@ -121,28 +112,53 @@ async def wait_prepared(cluster: Cluster) -> None:
         await asyncio.sleep(0)
 
 
+async def wait_status_snapshot(cluster: Cluster, conductor: Conductor) -> snapshot_pb2.Snapshot | None:
+    """Returns what `status_snapshot` does, made in parts between which others have their turn.
+
+    With 1,000 workers all of it at once would keep the loop for 30 ms. None when run or epoch changed
+    meanwhile.
+    """
+    await wait_prepared(cluster)
+    shown = _shown(cluster)
+    snapshot = snapshot_pb2.Snapshot()
+    for _ in _fill_status(snapshot, cluster, conductor, now_ns=time.monotonic_ns()):
+        await asyncio.sleep(0)
+    return snapshot if shown == _shown(cluster) else None
+
+
 def status_snapshot(cluster: Cluster, conductor: Conductor, *, now_ns: int) -> snapshot_pb2.Snapshot:
     """Returns run, workers and warnings, without statistics and events."""
+    snapshot = snapshot_pb2.Snapshot()
+    for _ in _fill_status(snapshot, cluster, conductor, now_ns=now_ns):
+        pass
+    return snapshot
+
+
+def _fill_status(
+    snapshot: snapshot_pb2.Snapshot, cluster: Cluster, conductor: Conductor, *, now_ns: int
+) -> Iterator[None]:
+    """Fills a snapshot with run, workers and warnings, and yields wherever others may have their turn."""
+    # Noted first: what changes from here on is news to the reader.
+    snapshot.revision = cluster.revision.value
+    snapshot.master_epoch = cluster.master_epoch
+    snapshot.generation = cluster.generation
     until_ms = complete_until_ms(cluster, now_ns=now_ns)
-    return snapshot_pb2.Snapshot(
-        revision=cluster.revision.value,
-        master_epoch=cluster.master_epoch,
-        generation=cluster.generation,
-        run=run_summary(cluster, conductor, complete_until_ms=until_ms, now_ns=now_ns),
-        workers=cluster.worker_rows.messages(
-            cluster.membership.all(), run=cluster.run, complete_until_ms=until_ms, now_ns=now_ns
-        ),
-        warnings=warnings_now(cluster, conductor),
-    )
+    run, members = cluster.run, cluster.membership.all()
+    snapshot.run.CopyFrom(run_summary(cluster, conductor, complete_until_ms=until_ms, now_ns=now_ns))
+    yield
+    for first in range(0, len(members), PART_MEMBERS):
+        part = members[first : first + PART_MEMBERS]
+        rows = cluster.worker_rows.messages(part, run=run, complete_until_ms=until_ms, now_ns=now_ns)
+        snapshot.workers.extend(rows)
+        yield
+    cluster.worker_rows.forget_all_but(members)
+    snapshot.warnings.extend(warnings_now(cluster, conductor))
+    yield
 
 
 async def wait_host_snapshot(cluster: Cluster, conductor: Conductor) -> snapshot_pb2.Snapshot:
     """Returns what `host_snapshot` does, made in parts between which others have their turn."""
-    await wait_prepared(cluster)
-    shown = _shown(cluster)
-    snapshot = status_snapshot(cluster, conductor, now_ns=time.monotonic_ns())
-    await asyncio.sleep(0)
-    if shown != _shown(cluster):
+    if (snapshot := await wait_status_snapshot(cluster, conductor)) is None:
         return host_snapshot(cluster, conductor, now_ns=time.monotonic_ns())
     return _with_all_statistics(snapshot, cluster.run)
 

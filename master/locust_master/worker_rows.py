@@ -8,7 +8,7 @@ Pure. A row must never differ from one that is made anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from locust_master.membership import Member
 from locust_master.run import Run
@@ -28,9 +28,9 @@ class WorkerRows:
     def messages(
         self, members: Iterable[Member], *, run: Run | None, complete_until_ms: int, now_ns: int
     ) -> list[snapshot_pb2.WorkerSummary]:
-        """Returns a row for each member, to be copied before the next call. Forgets members not named."""
+        """Returns a row for each member, to be copied before the next call."""
         fresh = self._fresh(members, run, complete_until_ms)
-        self._rows = {row.member.uid: row for row in fresh}
+        self._rows.update((row.member.uid, row) for row in fresh)
         now_s, now_ms = now_ns / 1e9, now_ns / 1e6
         for row in fresh:
             member, message = row.member, row.message
@@ -39,6 +39,12 @@ class WorkerRows:
             if run is not None:
                 message.acknowledged_sequence = run.ledger.stored.get(member.uid, 0)
         return [row.message for row in fresh]
+
+    def forget_all_but(self, members: Sequence[Member]) -> None:
+        """Forgets the rows of members that are not named."""
+        if len(self._rows) > len(members):
+            named = {member.uid for member in members}
+            self._rows = {uid: row for uid, row in self._rows.items() if uid in named}
 
     def refresh(self, members: Iterable[Member], *, run: Run | None, complete_until_ms: int) -> None:
         """Does what is slow for some members, so that `messages` need not."""

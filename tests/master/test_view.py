@@ -272,7 +272,7 @@ async def test_snapshot_that_was_prepared_says_the_same() -> None:
     assert (prepared.total.requests, len(prepared.workers)) == (1, 1)
 
 
-@pytest.mark.parametrize("turns", range(6))
+@pytest.mark.parametrize("turns", range(8))
 async def test_snapshot_made_in_parts_is_of_one_epoch(turns: int) -> None:
     """Statistics may be reset between two parts of it: old figures must not stand under a new epoch."""
     watched = Watched()
