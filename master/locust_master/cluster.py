@@ -7,6 +7,7 @@ returned or told to a port.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Sequence
@@ -64,6 +65,8 @@ class Cluster:
         self.run: Run | None = None
         self.revision = Revision()
         self.worker_rows = WorkerRows()
+        self.viewing = asyncio.Lock()
+        """Held by whoever makes a snapshot in parts: each looks at rows that stay as they are."""
         self._sink = sink
         self._mailboxes = Mailboxes()
         self._terms = PacedTerms(

@@ -14,7 +14,10 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import gc
+import os
 import sys
+import threading
+from contextlib import suppress
 
 SWITCH_INTERVAL_S = 0.001
 """Seconds for which another thread may keep the loop waiting; Python's 5 ms add up while the store folds."""
@@ -28,6 +31,9 @@ NEVER = 1_000_000_000
 COLLECT_EVERY_S = 600.0
 """Seconds between two collections of what came since the last start of a run."""
 
+
+NICENESS = 10
+"""Of threads that the loop must not wait for: of two that want the same core, the loop gets most of it."""
 
 MAX_HEAPS = 2
 """Heaps for all threads together."""
@@ -75,3 +81,10 @@ def _tune_heap() -> None:
         mallopt(_M_ARENA_MAX, MAX_HEAPS)
         mallopt(_M_MMAP_THRESHOLD, BIG_BLOCK_BYTES)
         mallopt(_M_TRIM_THRESHOLD, MAX_FREE_BYTES)
+
+
+def step_back() -> None:
+    """Lets the calling thread yield the core to others of this process, where the system knows that."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
 
 from locust_master.cluster import Cluster
 from locust_master.conductor import Conductor
 from locust_master.merging.history import SHARES
 from locust_master.run import Run
-from locust_master.snapshot import DEFAULT_MAX_SERIES, DEFAULT_QUANTILES, statistics_rows
+from locust_master.snapshot import DEFAULT_MAX_SERIES, DEFAULT_QUANTILES, fill_statistics
 from locust_master.summaries import complete_until_ms, run_summary, warnings_now
 from locust_protocol.process.errors import UsageError
 from locust_protocol.v1 import control_service_pb2, snapshot_pb2
@@ -58,42 +60,79 @@ class ViewStream:
 
     async def wait_next(self) -> snapshot_pb2.Snapshot:
         """Returns what `next_snapshot` does, made in parts between which others have their turn."""
-        if (snapshot := await wait_status_snapshot(self._cluster, self._conductor)) is None:
-            return self.next_snapshot(now_ns=time.monotonic_ns())
-        return self._finish(snapshot)
+        async with self._cluster.viewing:
+            snapshot = await wait_status_snapshot(self._cluster, self._conductor)
+            if snapshot is not None:
+                view = self._view(snapshot)
+                if await _are_filled((view.run, view.epoch), self._fill(snapshot, view), self._cluster):
+                    return self._sent(snapshot, view)
+        return self.next_snapshot(now_ns=time.monotonic_ns())
 
     def next_snapshot(self, *, now_ns: int) -> snapshot_pb2.Snapshot:
         """Returns what changed since the last call; everything at first and when run or epoch are new."""
-        return self._finish(status_snapshot(self._cluster, self._conductor, now_ns=now_ns))
+        snapshot = status_snapshot(self._cluster, self._conductor, now_ns=now_ns)
+        view = self._view(snapshot)
+        for _ in self._fill(snapshot, view):
+            pass
+        return self._sent(snapshot, view)
 
-    def _finish(self, snapshot: snapshot_pb2.Snapshot) -> snapshot_pb2.Snapshot:
+    def _view(self, snapshot: snapshot_pb2.Snapshot) -> _View:
         run, epoch = shown = _shown(self._cluster)
         snapshot.complete = self._is_first or shown != (self._run, self._epoch)
-        if snapshot.complete:
-            self._described.clear()
-            self._last_event = 0
-        if run is not None:
-            self._add_statistics(snapshot, run, is_whole=snapshot.complete)
-        self._is_first, self._run, self._epoch = False, run, epoch
+        described = set() if snapshot.complete else set(self._described)
+        revision, last_event = (0, 0) if run is None else (run.totals.revision, run.events.last_id)
+        return _View(run, epoch, revision, last_event, described)
+
+    def _fill(self, snapshot: snapshot_pb2.Snapshot, view: _View) -> Iterator[None]:
+        """Adds statistics and events to what is sent, and yields wherever others may have their turn."""
+        if view.run is None:
+            return
+        is_whole = snapshot.complete
+        snapshot.events.extend(view.run.events.after(0 if is_whole else self._last_event))
+        yield from fill_statistics(
+            snapshot,
+            view.run.totals,
+            since_revision=None if is_whole else self._revision,
+            quantiles=self._quantiles,
+            max_series=self._max_series,
+            history_seconds=self._history_seconds,
+            described=view.described,
+            complete_until_ms=snapshot.run.complete_until_ms,
+            complete_before_ms=0 if is_whole else self._complete_ms,
+        )
+
+    def _sent(self, snapshot: snapshot_pb2.Snapshot, view: _View) -> snapshot_pb2.Snapshot:
+        """Notes what the reader has now."""
+        self._is_first, self._run, self._epoch = False, view.run, view.epoch
+        self._revision, self._last_event = view.revision, view.last_event
+        self._complete_ms, self._described = snapshot.run.complete_until_ms, view.described
         return snapshot
 
-    def _add_statistics(self, snapshot: snapshot_pb2.Snapshot, run: Run, *, is_whole: bool) -> None:
-        until_ms = snapshot.run.complete_until_ms
-        snapshot.MergeFrom(
-            statistics_rows(
-                run.totals,
-                since_revision=None if is_whole else self._revision,
-                quantiles=self._quantiles,
-                max_series=self._max_series,
-                history_seconds=self._history_seconds,
-                described=self._described,
-                complete_until_ms=until_ms,
-                complete_before_ms=0 if is_whole else self._complete_ms,
-            )
-        )
-        snapshot.events.extend(run.events.after(self._last_event))
-        self._last_event = run.events.last_id
-        self._revision, self._complete_ms = run.totals.revision, until_ms
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What a snapshot shows: it is noted before the first figure is read, so that nothing is missed."""
+
+    run: Run | None
+    epoch: int
+    revision: int
+    last_event: int
+    described: set[int]
+
+
+async def _are_filled(shown: Shown, parts: Iterator[None], cluster: Cluster) -> bool:
+    """Makes statistics part by part; False when they changed meanwhile, and are to be made anew in one go."""
+    run, _ = shown
+    with nullcontext(_always) if run is None else run.totals.held() as is_unchanged:
+        for _ in parts:
+            await asyncio.sleep(0)
+            if shown != _shown(cluster) or not is_unchanged():
+                return False
+    return True
+
+
+def _always() -> bool:
+    return True
 
 
 async def wait_prepared(cluster: Cluster) -> None:
@@ -158,31 +197,36 @@ def _fill_status(
 
 async def wait_host_snapshot(cluster: Cluster, conductor: Conductor) -> snapshot_pb2.Snapshot:
     """Returns what `host_snapshot` does, made in parts between which others have their turn."""
-    if (snapshot := await wait_status_snapshot(cluster, conductor)) is None:
-        return host_snapshot(cluster, conductor, now_ns=time.monotonic_ns())
-    return _with_all_statistics(snapshot, cluster.run)
+    async with cluster.viewing:
+        snapshot = await wait_status_snapshot(cluster, conductor)
+        if snapshot is not None:
+            parts = _fill_all_statistics(snapshot, cluster.run)
+            if await _are_filled(_shown(cluster), parts, cluster):
+                return snapshot
+    return host_snapshot(cluster, conductor, now_ns=time.monotonic_ns())
 
 
 def host_snapshot(cluster: Cluster, conductor: Conductor, *, now_ns: int) -> snapshot_pb2.Snapshot:
     """Returns everything that `environment.stats` and `environment.runner` of the script host show."""
-    return _with_all_statistics(status_snapshot(cluster, conductor, now_ns=now_ns), cluster.run)
+    snapshot = status_snapshot(cluster, conductor, now_ns=now_ns)
+    for _ in _fill_all_statistics(snapshot, cluster.run):
+        pass
+    return snapshot
 
 
-def _with_all_statistics(snapshot: snapshot_pb2.Snapshot, run: Run | None) -> snapshot_pb2.Snapshot:
+def _fill_all_statistics(snapshot: snapshot_pb2.Snapshot, run: Run | None) -> Iterator[None]:
     snapshot.complete = True
     if run is not None:
-        snapshot.MergeFrom(
-            statistics_rows(
-                run.totals,
-                since_revision=None,
-                quantiles=SHARES,
-                max_series=HOST_MAX_SERIES,
-                history_seconds=HOST_HISTORY_S,
-                described=set(),
-                complete_until_ms=snapshot.run.complete_until_ms,
-            )
+        yield from fill_statistics(
+            snapshot,
+            run.totals,
+            since_revision=None,
+            quantiles=SHARES,
+            max_series=HOST_MAX_SERIES,
+            history_seconds=HOST_HISTORY_S,
+            described=set(),
+            complete_until_ms=snapshot.run.complete_until_ms,
         )
-    return snapshot
 
 
 def _shown(cluster: Cluster) -> Shown:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from locust_master.losses import Loss
+from locust_master.snapshot import PART_ROWS
 from locust_master.view import ViewStream, host_snapshot, status_snapshot, wait_prepared
 from locust_master.worker_rows import WorkerRows
 from locust_protocol.process.errors import UsageError
@@ -290,6 +291,33 @@ async def test_snapshot_made_in_parts_is_of_one_epoch(turns: int) -> None:
     assert snapshot.complete is not was_made
     assert snapshot.run.stats_epoch == (1 if was_made else 2)
     assert snapshot.total.requests == 0 or was_made
+
+
+@pytest.mark.parametrize("looks", [False, True])
+@pytest.mark.parametrize("turns", range(12))
+async def test_snapshot_made_in_parts_adds_up_whatever_comes_meanwhile(turns: int, looks: bool) -> None:
+    """A report between two parts must not be in the total and not in its row; the next snapshot has it."""
+    watched = Watched()
+    watched.start()
+    watched.fleet.seconds = 3.0
+    for number in range(3 * PART_ROWS):
+        watched.agent.record(5_000, name=f"/{number}", second=1)
+    watched.report()
+    watched.next()
+    watched.agent.record(5_000, name="/0", second=1)
+    watched.report()
+    making = asyncio.create_task(watched.stream.wait_next())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    watched.agent.record(7_000, name=f"/{3 * PART_ROWS - 1}", second=1)
+    watched.report()
+    if looks:
+        assert watched.run.totals.total.sums.requests == 3 * PART_ROWS + 2
+    snapshots = [await making, watched.next()]
+    rows = {row.id: row.requests for snapshot in snapshots[:1] for row in snapshot.series}
+    assert sum(rows.values()) == snapshots[0].total.requests
+    rows |= {row.id: row.requests for row in snapshots[1].series}
+    assert sum(rows.values()) == 3 * PART_ROWS + 2
 
 
 def test_generator_is_strained_only_while_a_runner_is() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 
@@ -30,7 +31,7 @@ _TOTAL_KEY = SeriesKey(report_pb2.SERIES_KIND_REQUEST, "", "")
 class _Pending:
     """Slices of one block that are checked and not counted yet."""
 
-    block: Block | None = None
+    block: Block
     slices: list[int] = field(default_factory=list)
     placed: list[Placed] = field(default_factory=list)
     numbers: list[Ints] = field(default_factory=list)
@@ -45,8 +46,12 @@ class Counting:
         successful, failed = PooledHistogram(pool, 0), PooledHistogram(pool, 1)
         self.total = SeriesTotals(OTHER_ID, _TOTAL_KEY, Sums(successful=successful, failed=failed))
         self.history = History()
+        self.changes = 0
+        """How often rows, total or seconds were changed."""
+        self.is_held = False
+        """While it is True nothing is changed unless somebody calls `settle`; what comes waits."""
         self._gathering = Gathering()
-        self._pending = _Pending()
+        self._pending: list[_Pending] = []
 
     def add(
         self,
@@ -76,8 +81,8 @@ class Counting:
         return counts
 
     def _has_room(self, placed: Sequence[Placed]) -> bool:
-        pending = self._pending
-        return self._gathering.has_room(each.place for each in (*pending.placed, *placed))
+        waiting = chain.from_iterable(pending.placed for pending in self._pending)
+        return self._gathering.has_room(each.place for each in chain(waiting, placed))
 
     def _add_part(
         self, placed: Sequence[Placed], part: SlicePart, known: Dictionary, *, epoch: int
@@ -88,28 +93,29 @@ class Counting:
         numbers = known.numbers(arrays.ids[rows])
         if numbers is None:
             return None
-        if self._pending.block is not part.block:
-            self._count_pending(epoch=epoch)
-            self._pending.block = part.block
-        self._pending.placed += placed
-        self._pending.slices += range(part.first, part.end)
-        self._pending.numbers.append(numbers)
+        if not self._pending or self._pending[-1].block is not part.block:
+            if not self.is_held:
+                self._count_pending(epoch=epoch)
+            self._pending.append(_Pending(part.block))
+        pending = self._pending[-1]
+        pending.placed += placed
+        pending.slices += range(part.first, part.end)
+        pending.numbers.append(numbers)
         are_requests = self.series.are_requests[numbers]
         if are_requests.all():
             return [Counts(*each) for each in part.block.counts[part.first : part.end]]
         return [Counts(*each) for each in counts_of(arrays.figures[:, rows] * are_requests, part.starts)]
 
     def _count_pending(self, *, epoch: int) -> None:
-        """Counts the slices that wait, all of which were read together."""
-        pending, self._pending = self._pending, _Pending()
-        if pending.block is None:
-            return
-        slices = pending.block.arrays
-        if len(pending.slices) < len(slices.ends):
-            slices = slices.chosen(pending.slices)
-        numbers = np.concatenate(pending.numbers)
-        self._gathering.add(pending.placed, slices, numbers, self.series.are_requests[numbers])
-        self._add_cells(pending.placed, slices, numbers, epoch=epoch)
+        """Counts the slices that wait, block by block."""
+        waiting, self._pending = self._pending, []
+        for pending in waiting:
+            slices = pending.block.arrays
+            if len(pending.slices) < len(slices.ends):
+                slices = slices.chosen(pending.slices)
+            numbers = np.concatenate(pending.numbers)
+            self._gathering.add(pending.placed, slices, numbers, self.series.are_requests[numbers])
+            self._add_cells(pending.placed, slices, numbers, epoch=epoch)
 
     def _add_cells(self, placed: Sequence[Placed], slices: SliceArrays, numbers: Ints, *, epoch: int) -> None:
         """Adds cells to those of their rows in the pool."""
@@ -123,6 +129,7 @@ class Counting:
         self.series.pool.add(of_rows[rows], buckets, counts)
 
     def _add_rows(self, placed: Placed, each: DecodedSlice, known: Dictionary, *, epoch: int) -> Counts:
+        self.changes += 1
         place, last_ms, revision = placed
         counts = Counts()
         for theirs, sums in each.rows:
@@ -139,6 +146,7 @@ class Counting:
 
     def settle(self, *, epoch: int, revision: int) -> None:
         """Gives what was gathered to rows, total and seconds."""
+        self.changes += bool(self._pending) or not self._gathering.is_empty
         self._count_pending(epoch=epoch)
         for each in self._gathering.take(self.series.are_requests):
             place = each.place

@@ -103,6 +103,11 @@ class Gathering:
         self._cells = np.zeros((MAX_PLACES, 2, _BUCKETS), np.int64)
         self._others: list[tuple[Sums, dict[int, RowSums]]] = [(Sums(), {}) for _ in range(MAX_PLACES)]
 
+    @property
+    def is_empty(self) -> bool:
+        """True when nothing waits."""
+        return not self._places
+
     def has_room(self, places: Iterable[Place]) -> bool:
         """True when slices of these places can be added."""
         return len(self._places.keys() | set(places)) <= MAX_PLACES and self.slices < MAX_GATHERED

@@ -11,7 +11,8 @@ Pure; every time here is run time. Must never count half a report, nor give a ro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 from locust_master.merging.ahead import SlicePart, read_part
@@ -128,6 +129,20 @@ class RunTotals:
     def settle(self) -> None:
         """Counts what was gathered; whoever looks at rows or seconds does so first."""
         self._counting.settle(epoch=self.epoch, revision=self.revision)
+
+    @contextmanager
+    def held(self) -> Iterator[Callable[[], bool]]:
+        """Lets somebody look at all rows bit by bit: what comes meanwhile waits.
+
+        Gives a function that says whether rows are still as they were: whoever else looks settles them.
+        """
+        self.settle()
+        counting, changes = self._counting, self._counting.changes
+        counting.is_held = True
+        try:
+            yield lambda: counting.changes == changes
+        finally:
+            counting.is_held = False
 
     def begin_epoch(self, epoch: int) -> None:
         """Shows samples of `epoch` and later from now on: a reset of the statistics."""

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from locust_master.interpreter import step_back
 from locust_master.run import Run, RunRecord
 from locust_master.run_summary import recorded_summary
 from locust_master.snapshot import DEFAULT_QUANTILES, series_row
@@ -223,6 +224,7 @@ class RunWriter:
     # ── in the thread ────────────────────────────────────────────────────────────────────────────────────
 
     def _run(self) -> None:
+        step_back()
         file = self._guarded(self._open_file)
         fold_at_s = time.monotonic() + FOLD_EVERY_S
         is_last = False

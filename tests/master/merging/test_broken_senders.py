@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from locust_master.merging.errors import MalformedReport
 from locust_master.merging.totals import RunTotals
-from locust_master.snapshot import statistics_rows
-from locust_protocol.v1 import report_pb2
+from locust_master.snapshot import fill_statistics
+from locust_protocol.v1 import report_pb2, snapshot_pb2
 from tests.master.agents import Agent
 
 COLUMNS = ("requests", "failures", "untimed", "interrupted", "response_bytes", "series_id", "error_count")
@@ -70,7 +70,9 @@ def test_a_broken_report_never_breaks_the_views(wanted: list[tuple[str, int]]) -
         totals.apply(bad.key, bad.name, broken(report, wanted), at_ms=1_500)
     except MalformedReport:
         assert totals.total.sums.requests == 1
-    snapshot = statistics_rows(
+    snapshot = snapshot_pb2.Snapshot()
+    parts = fill_statistics(
+        snapshot,
         totals,
         since_revision=None,
         quantiles=(0.0, 0.5, 1.0),
@@ -78,6 +80,7 @@ def test_a_broken_report_never_breaks_the_views(wanted: list[tuple[str, int]]) -
         history_seconds=60,
         described=set(),
     )
+    assert list(parts)
     assert snapshot.SerializeToString()
 
 
