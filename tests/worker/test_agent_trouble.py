@@ -66,6 +66,36 @@ async def test_agent_refuses_code_that_cannot_be_loaded(
     assert master.status.refusal == ""
 
 
+async def test_late_failure_of_old_code_does_not_refuse_the_code_that_is_on_its_way(
+    master: FakeMaster, start_agent: StartAgent, tmp_path: Path
+) -> None:
+    """Somebody mends a locustfile while one of many runners has not yet noticed that it is broken."""
+    go = tmp_path / "go"
+    broken = f"""
+import os, time
+try:
+    os.close(os.open({str(tmp_path / "first")!r}, os.O_CREAT | os.O_EXCL))
+except FileExistsError:
+    while not os.path.exists({str(go)!r}):
+        time.sleep(0.01)
+1 / 0
+"""
+    agent = start_agent(master.port)
+    generation = master.assign(PREPARE, bundle=master.bundle(locustfile=broken))
+    await until(lambda: master.status.refused_generation == generation, "refused", agent)
+    asked = len(master.bundle_offsets)
+    master.breaks_bundles_after = 1
+    generation = master.assign(PREPARE, bundle=master.bundle(locustfile=LOCUSTFILE, paths='ROOT = "/"'))
+    await until(lambda: len(master.bundle_offsets) > asked, "the new code is asked for", agent)
+    go.touch()
+    await until(
+        lambda: agent.find_line("not loaded slot=0") and agent.find_line("not loaded slot=1"), "", agent
+    )
+    master.breaks_bundles_after = None
+    await until(lambda: master.status.observed_generation == generation, "prepared", agent)
+    assert master.status.refusal == ""
+
+
 async def test_agent_refuses_a_class_that_its_locustfile_lacks(
     master: FakeMaster, target: Target, start_agent: StartAgent
 ) -> None:

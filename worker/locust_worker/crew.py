@@ -156,7 +156,9 @@ class Crew:
         elif kind == "load_failed":
             runner.load_failure = self._load_failure(frame.load_failed)
             logger.error("locustfile not loaded slot=%d: %s", runner.slot, runner.load_failure)
-            self.duty.refuse(runner.load_failure)
+            # The next code may be on its way: what is wrong with this one says nothing about it.
+            if self._has_assigned_code():
+                self.duty.refuse(runner.load_failure)
         elif kind == "pong":
             self._take_pong(runner, frame.pong)
         elif kind == "target_applied":
@@ -200,7 +202,7 @@ class Crew:
             self._tell()
             self.duty.observe()
             return
-        if not self._has_own_code and (self._code is None or self._code.digest != assignment.bundle.digest):
+        if not self._has_assigned_code():
             self._fetch(assignment.bundle.digest)
             return
         assert self._code is not None, "own code, or what was fetched"
@@ -212,6 +214,10 @@ class Crew:
             self._tell()
         if self._is_applied():
             self.duty.observe()
+
+    def _has_assigned_code(self) -> bool:
+        bundle = self.duty.assignment.bundle
+        return self._has_own_code or (self._code is not None and self._code.digest == bundle.digest)
 
     def _deal_users(self) -> bool:
         """Deals the goals; False when they cannot be pursued here."""
