@@ -22,6 +22,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.simulated_workers")
     parser.add_argument("--workers", type=int, action="append", help="workers of a case, instead of all")
     parser.add_argument("--window", type=float, default=30.0, help="seconds that are measured")
+    parser.add_argument("--insecure", action="store_true", help="neither encryption nor tokens")
     options = parser.parse_args()
     cores = two_cores()
     if isinstance(cores, str):
@@ -29,7 +30,7 @@ def main() -> int:
         return 2
     meets = True
     for workers in options.workers or WORKERS:
-        measured = run_case(Case(workers, window_s=options.window), cores=cores)
+        measured = run_case(Case(workers, window_s=options.window, is_insecure=options.insecure), cores=cores)
         print(as_line(measured), flush=True)
         meets = meets and measured.meets_target
     return 0 if meets else 1

@@ -6,6 +6,7 @@ how far behind the newest complete second is, and whether any worker was missed.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import os
@@ -23,7 +24,10 @@ import grpc
 
 from benchmarks.cores import Cores, pinned_to
 from benchmarks.simulated_workers.samples import Load
-from locust_protocol.channels import client_options
+from locust_protocol.channels import client_options, credentials, secure_options
+from locust_protocol.security.access import find_access
+from locust_protocol.security.access_terms import AccessTerms
+from locust_protocol.security.roles import AccessRole
 from locust_protocol.v1 import control_service_pb2 as control
 from locust_protocol.v1 import control_service_pb2_grpc, report_pb2, snapshot_pb2
 
@@ -51,12 +55,19 @@ class Case:
     window_s: float = 30.0
     warm_up_s: float = 10.0
     load: Load = field(default_factory=Load)
+    is_insecure: bool = False
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """What both sides are told."""
+        return ("--insecure",) if self.is_insecure else ()
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
     """What one case came to."""
 
+    is_insecure: bool
     workers: int
     series: int
     samples_per_s: int
@@ -82,11 +93,11 @@ def run_case(case: Case, *, cores: Cores, target: Target = Target()) -> Measured
     """Runs a case from the start of the master to its end. Raises `RuntimeError` when it cannot be."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="simulated-")))
-        master = stack.enter_context(master_process(folder, core=cores.generator))
+        master = stack.enter_context(master_process(folder, core=cores.generator, options=case.options))
         port = port_of(master, folder)
         fleet = stack.enter_context(fleet_process(port, case, core=cores.target))
         os.sched_setaffinity(0, {cores.target})
-        with grpc.insecure_channel(f"127.0.0.1:{port}", options=client_options()) as channel:
+        with control_channel(f"127.0.0.1:{port}", is_insecure=case.is_insecure) as channel:
             stub = control_service_pb2_grpc.ControlServiceStub(channel)
             _wait_workers(stub, case.workers)
             return _measure(case, stub, master.pid, fleet, folder / "master.err", target)
@@ -120,6 +131,7 @@ def _measure(
     seconds = (tally["samples"] - tally_before["samples"]) / case.load.samples_per_s
     share, lag_p99 = master_s / lasted_s, max((float(p99) for p99, _ in lags), default=None)
     return Measured(
+        is_insecure=case.is_insecure,
         workers=case.workers,
         series=case.load.series,
         samples_per_s=case.load.samples_per_s,
@@ -251,12 +263,21 @@ def fleet_process(
         *(sys.executable, "-m", "benchmarks.simulated_workers.fleet"),
         *("--port", str(port), "--workers", str(case.workers)),
         *("--series", str(case.load.series), "--samples-per-s", str(case.load.samples_per_s)),
+        *case.options,
         *(("--fetch-bundle", "--joins-per-s", str(case.workers)) if fetch_bundle else ()),
     ]
     with _pinned(core):
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     with _ended(process):
         yield process
+
+
+def control_channel(target: str, *, is_insecure: bool = False) -> grpc.Channel:
+    """A client of the master, as a script of this user's would have it."""
+    access = asyncio.run(find_access(target, AccessTerms(AccessRole.CONTROL, is_insecure=is_insecure)))
+    if access.roots is None:
+        return grpc.insecure_channel(target, options=client_options())
+    return grpc.secure_channel(target, credentials(access), options=secure_options(access))
 
 
 def _pinned(core: int | None) -> AbstractContextManager[None]:

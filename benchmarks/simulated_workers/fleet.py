@@ -17,6 +17,9 @@ import grpc.aio
 
 from benchmarks.simulated_workers.samples import Load, prepared_slices
 from benchmarks.simulated_workers.worker import SimulatedWorker, Tally
+from locust_protocol.security.access import find_access
+from locust_protocol.security.access_terms import AccessTerms
+from locust_protocol.security.roles import AccessRole
 
 JOINS_PER_S = 100.0
 """Workers that come in a second: with all at once it is this process that is measured, not the master."""
@@ -27,8 +30,10 @@ async def live(options: argparse.Namespace) -> None:
     load, tally = Load(options.series, options.samples_per_s), Tally()
     slices = prepared_slices(load)
     target = f"127.0.0.1:{options.port}"
+    terms = AccessTerms(AccessRole.WORKER, is_insecure=options.insecure)
+    access = await find_access(target, terms)
     workers = [
-        SimulatedWorker(number, target, load=load, slices=slices, tally=tally)
+        SimulatedWorker(number, target, access, load=load, slices=slices, tally=tally)
         for number in range(1, options.workers + 1)
     ]
     for worker in workers:
@@ -60,6 +65,7 @@ def main() -> None:
     parser.add_argument(
         "--joins-per-s", type=float, default=JOINS_PER_S, help="workers that come in a second"
     )
+    parser.add_argument("--insecure", action="store_true", help="neither encryption nor tokens")
     parser.add_argument("--fetch-bundle", action="store_true", help="fetch the bundle, as agents do")
     asyncio.run(live(parser.parse_args()))
 

@@ -18,7 +18,8 @@ import grpc
 import grpc.aio
 
 from benchmarks.simulated_workers.samples import Load, definitions
-from locust_protocol.channels import client_options
+from locust_protocol.channels import open_channel
+from locust_protocol.security.access import Access
 from locust_protocol.v1 import assignment_pb2, master_service_pb2, report_pb2
 from locust_protocol.v1.master_service_pb2_grpc import MasterServiceStub
 
@@ -53,16 +54,21 @@ class SimulatedWorker:
     """One of many in a process, with a connection of its own."""
 
     def __init__(
-        self, number: int, target: str, *, load: Load, slices: Sequence[report_pb2.Slice], tally: Tally
+        self,
+        number: int,
+        target: str,
+        access: Access,
+        *,
+        load: Load,
+        slices: Sequence[report_pb2.Slice],
+        tally: Tally,
     ) -> None:
         self._number = number
         self._uid = number.to_bytes(16, "big")
         self._load = load
         self._slices = slices
         self._tally = tally
-        self._channel = grpc.aio.insecure_channel(
-            target, options=[*client_options(), ("grpc.use_local_subchannel_pool", 1)]
-        )
+        self._channel = open_channel(target, access, ("grpc.use_local_subchannel_pool", 1))
         self._stub = MasterServiceStub(self._channel)
         self._session = _Session()
         self._run = _RunPart()

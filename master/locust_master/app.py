@@ -18,6 +18,7 @@ from locust_master.loop_lag import log_loop_lag
 from locust_master.modes import Ends, Parts, run_mode
 from locust_master.resuming.take_up import take_up
 from locust_master.script_host import ScriptHost
+from locust_master.security.protection import make_protection
 from locust_master.server import MasterServer
 from locust_master.services.control import ControlService
 from locust_master.services.master import MasterService, wait_streams_closed
@@ -42,7 +43,8 @@ async def run_master(
     logs = LogHub()
     logging.getLogger().addHandler(logs)
     with lock_run_dir(settings.run_dir):
-        server = MasterServer(host=settings.bind_host, port=settings.bind_port)
+        protection = make_protection(settings.protection)
+        server = MasterServer(host=settings.bind_host, port=settings.bind_port, protection=protection)
         sink = Sink(logs)
         cluster = Cluster(lease_ttl_s=settings.lease_ttl_s, report_interval_s=REPORT_INTERVAL_S, sink=sink)
         locustfile = Locustfile(settings, cluster, tasks, sink.take_host_frame)

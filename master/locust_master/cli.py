@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 PROGRAM = "locust-master"
 
+TOKEN_COMMAND = "token"
+
 
 @dataclass(frozen=True, slots=True)
 class FirstLook:
@@ -48,6 +50,10 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Runs the master and returns its exit code. Raises `OperatorError`."""
+    if arguments[:1] == [TOKEN_COMMAND]:
+        from locust_master.token_command import run_token_command
+
+        return run_token_command(arguments[1:])
     first = parse_known_flags(first_look_parser(), list(arguments), env=os.environ).values
     try:
         bundle = gather(locustfile_names(first.locustfile), extra_files=first.extra_files)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 import time
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -12,14 +11,13 @@ from dataclasses import dataclass
 
 from locust_master.cluster import Cluster
 from locust_master.conductor import Conductor
+from locust_master.greeting import say_address
 from locust_master.new_run import check_start
 from locust_master.outcome import Outcome
 from locust_master.printing import print_progress_until, print_summary
 from locust_master.resuming.take_up import NotTakenUp
 from locust_master.run_watch import owing
 from locust_master.settings import MasterSettings
-from locust_protocol.addresses import join_address
-from locust_protocol.limits import DEFAULT_PORT
 from locust_protocol.process.errors import DegradedError
 
 logger = logging.getLogger(__name__)
@@ -75,7 +73,7 @@ class Ends:
 
 async def run_mode(parts: Parts, ends: Ends) -> Outcome:
     """Runs the mode that the settings ask for; returns what it came to. Raises `OperatorError`."""
-    _say_address(parts)
+    say_address(parts.settings, parts.port)
     if parts.settings.headless:
         await _until_end(_headless(parts), ends)
     else:
@@ -194,14 +192,3 @@ def _waiting_text(settings: MasterSettings, workers: int, runners: int) -> str:
     if runners > workers:
         return f"{text}; they have {runners} runners, which --expect-runners counts"
     return text
-
-
-def _say_address(parts: Parts) -> None:
-    host = parts.settings.bind_host
-    shown = "*" if host in ("", "0.0.0.0") else host
-    logger.info("master listens on %s", join_address(shown, parts.port))
-    if not parts.settings.headless:
-        port = "" if parts.port == DEFAULT_PORT else f" --master-port {parts.port}"
-        where = socket.gethostname() if host in ("*", "", "0.0.0.0", "::", "[::]") else host
-        logger.info("add workers with `locust-worker --master-host %s%s`", where, port)
-        logger.info("control it with `locust-tui --master-host %s%s`", where, port)

@@ -7,8 +7,9 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from locust_master.listening import bind_address, cannot_listen
+from locust_master.security.gatekeeper import Gatekeeper
+from locust_master.security.protection import Protection
 from locust_master.services.control import ControlService
-from locust_master.services.interceptors import RoleInterceptor
 from locust_master.services.master import MasterService
 from locust_protocol.channels import server_options
 from locust_protocol.v1 import (
@@ -25,10 +26,14 @@ STOP_GRACE_S = 1.0
 class MasterServer:
     """The server, from its port on; it serves once it is started."""
 
-    def __init__(self, *, host: str, port: int) -> None:
-        self._server = grpc.aio.server(interceptors=[RoleInterceptor()], options=server_options())
+    def __init__(self, *, host: str, port: int, protection: Protection | None) -> None:
+        secrets = protection.secrets if protection is not None else None
+        self._server = grpc.aio.server(interceptors=[Gatekeeper(secrets)], options=server_options())
         self._health = health.aio.HealthServicer()
-        self.port = _bind(self._server, host, port)
+        try:
+            self.port = _bind(self._server, bind_address(host, port), protection)
+        except RuntimeError as error:
+            raise cannot_listen(host, port) from error
 
     async def serve(self, master: MasterService, control: ControlService) -> None:
         """Adds the services and starts."""
@@ -51,8 +56,7 @@ class MasterServer:
         await self._server.stop(STOP_GRACE_S)
 
 
-def _bind(server: grpc.aio.Server, host: str, port: int) -> int:
-    try:
-        return server.add_insecure_port(bind_address(host, port))
-    except RuntimeError as error:
-        raise cannot_listen(host, port) from error
+def _bind(server: grpc.aio.Server, address: str, protection: Protection | None) -> int:
+    if protection is None:
+        return server.add_insecure_port(address)
+    return server.add_secure_port(address, protection.server_credentials())

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from locust_master.losses import LossTerms, WorkerLossPolicy
 from locust_master.run_options import RunOptions, Stage, StepLoad
+from locust_master.security.protection_terms import ProtectionTerms
 from locust_protocol.limits import DEFAULT_PORT
 from locust_protocol.process.errors import UsageError
 from locust_protocol.process.flags import ParsedFlags
@@ -46,6 +47,7 @@ class MasterSettings:
     run_dir: Path
     resume_within_s: float
     lease_ttl_s: float
+    protection: ProtectionTerms
     loss_terms: LossTerms
     log_level: str
     runner_arguments: tuple[str, ...]
@@ -131,6 +133,12 @@ def make_settings(parsed: ParsedFlags, command_line: link_pb2.CommandLine) -> Ma
         run_dir=Path(values.run_dir).expanduser(),
         resume_within_s=float(values.resume_within),
         lease_ttl_s=float(values.lease_ttl),
+        protection=ProtectionTerms(
+            is_insecure=values.insecure,
+            certificate_file=values.tls_cert,
+            key_file=values.tls_key,
+            client_authority_file=values.tls_client_ca,
+        ).checked(),
         loss_terms=LossTerms(WorkerLossPolicy(values.on_worker_loss), values.allow_lost),
         log_level=values.loglevel,
         runner_arguments=tuple(command_line.arguments),

@@ -83,5 +83,6 @@ def warnings_now(cluster: Cluster, conductor: Conductor) -> list[snapshot_pb2.Wa
         found.append((snapshot_pb2.WARNING_KIND_NAMES_LIMITED, names_limited_sentence(run)))
     hosts = oversubscribed_hosts(live)
     found += [(snapshot_pb2.WARNING_KIND_OVERSUBSCRIBED, text) for text in hosts.values()]
-    found.append((snapshot_pb2.WARNING_KIND_INSECURE, INSECURE))
+    if conductor.settings.protection.is_insecure:
+        found.append((snapshot_pb2.WARNING_KIND_INSECURE, INSECURE))
     return [snapshot_pb2.Warning(kind=kind, text=text) for kind, text in found]

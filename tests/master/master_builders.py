@@ -19,19 +19,23 @@ from locust_master.locustfile import Locustfile
 from locust_master.log_hub import LogHub
 from locust_master.membership import Member
 from locust_master.run import Run
+from locust_master.security.protection import make_protection
+from locust_master.security.protection_terms import ProtectionTerms
 from locust_master.server import MasterServer
 from locust_master.services.control import ControlService
 from locust_master.services.master import MasterService
 from locust_master.settings import MasterSettings, make_settings
 from locust_master.sink import Sink
-from locust_protocol.channels import client_options
+from locust_protocol.channels import credentials, secure_options
 from locust_protocol.process.command_line import parse_flags
 from locust_protocol.process.flag_tables import runner_parser
 from locust_protocol.runner.v1 import link_pb2
+from locust_protocol.security.roles import AccessRole
 from locust_protocol.v1 import assignment_pb2, manifest_pb2, snapshot_pb2
 from locust_protocol.v1.control_service_pb2_grpc import ControlServiceStub
 from locust_protocol.v1.master_service_pb2_grpc import MasterServiceStub
 from tests.master.cluster_builders import LEASE_TTL_S, manifest_of, registration, report
+from tests.support.access import access_as
 
 
 @dataclass
@@ -139,7 +143,9 @@ async def running_master(folder: Path, *argv: str, serves: bool = False) -> Asyn
         cluster.offer(locustfile.manifest, locustfile.bundle.reference, assignment_pb2.RunSettings())
         clock = tasks.create_task(conductor.run_clock())
         if serves:
-            master.server = MasterServer(host="127.0.0.1", port=0)
+            master.server = MasterServer(
+                host="127.0.0.1", port=0, protection=make_protection(ProtectionTerms())
+            )
             await master.server.serve(MasterService(cluster, conductor), control)
         try:
             yield master
@@ -151,11 +157,15 @@ async def running_master(folder: Path, *argv: str, serves: bool = False) -> Asyn
 
 
 @asynccontextmanager
-async def channel_to(master: Master) -> AsyncIterator[grpc.aio.Channel]:
-    """A channel of its own connection."""
+async def channel_to(
+    master: Master, caller: AccessRole | None = AccessRole.CONTROL
+) -> AsyncIterator[grpc.aio.Channel]:
+    """A channel of its own connection, of a caller who may do all, another, or none that shows a token."""
     assert master.server is not None
-    options: list[tuple[str, Any]] = [*client_options(), ("grpc.use_local_subchannel_pool", 1)]
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{master.server.port}", options=options) as channel:
+    access = access_as(caller)
+    options: list[tuple[str, Any]] = [*secure_options(access), ("grpc.use_local_subchannel_pool", 1)]
+    target = f"127.0.0.1:{master.server.port}"
+    async with grpc.aio.secure_channel(target, credentials(access), options=options) as channel:
         yield channel
 
 

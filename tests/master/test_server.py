@@ -14,14 +14,12 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from locust_master.server import MasterServer
-from locust_master.services import interceptors
 from locust_protocol.process.errors import UsageError
 from locust_protocol.v1 import (
     assignment_pb2,
     bundle_pb2,
     control_service_pb2,
     master_service_pb2,
-    options_pb2,
 )
 from tests.master.cluster_builders import registration, report
 from tests.master.master_builders import Master, channel_to, control_stub, running_master, worker_stub
@@ -63,7 +61,7 @@ async def test_second_master_on_a_port_says_which(master: Master) -> None:
     assert master.server is not None
     port = master.server.port
     with pytest.raises(UsageError, match=rf"127\.0\.0\.1:{port}: the port is in use.*--bind-port"):
-        MasterServer(host="127.0.0.1", port=port)
+        MasterServer(host="127.0.0.1", port=port, protection=None)
 
 
 @pytest.mark.parametrize(
@@ -247,22 +245,6 @@ async def test_watchers_are_bounded_and_a_place_is_free_when_one_goes(
             call.cancel()
 
     await wait_until_async(is_free, deadline_s=10, describe="the place is free again")
-
-
-async def test_call_without_the_role_never_reaches_its_handler(
-    master: Master, channel: grpc.aio.Channel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """For every shape of call; the health check needs no credential."""
-    monkeypatch.setattr(interceptors, "allows", lambda role: role == options_pb2.ROLE_NONE)
-    stub = worker_stub(channel)
-    stats = stub.StreamStats(timeout=TIMEOUT_S)
-    await stats.write(master_service_pb2.StreamStatsRequest())
-    commands = stub.Commands(master_service_pb2.CommandsRequest(), timeout=TIMEOUT_S)
-    for call in (stub.Register(registration(), timeout=TIMEOUT_S), commands.read(), stats):
-        assert (await status_of(call))[0] is grpc.StatusCode.UNAUTHENTICATED
-    assert master.cluster.membership.all() == []
-    health = health_pb2_grpc.HealthStub(channel)
-    await health.Check(health_pb2.HealthCheckRequest(), timeout=TIMEOUT_S)
 
 
 async def test_logs_and_manifest_are_there_for_clients(master: Master, channel: grpc.aio.Channel) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from locust_master.losses import Loss
+from locust_master.security.protection_terms import ProtectionTerms
 from locust_master.snapshot import PART_ROWS
 from locust_master.view import ViewStream, host_snapshot, status_snapshot, wait_prepared
 from locust_master.worker_rows import WorkerRows
@@ -24,7 +25,8 @@ class Watched:
     def __init__(self, **request: Any) -> None:
         self.fleet = Fleet()
         self.member = self.fleet.join(registration(1))
-        self.conductor: Any = SimpleNamespace(settings=SimpleNamespace(expect_workers=1), writer=None)
+        settings = SimpleNamespace(expect_workers=1, protection=ProtectionTerms(is_insecure=True))
+        self.conductor: Any = SimpleNamespace(settings=settings, writer=None)
         self.agent = Agent(1, run_id=RUN_ID)
         self.stream = self.new_stream(**request)
 

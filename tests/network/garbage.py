@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -31,14 +32,27 @@ def opening_lines(chance: random.Random) -> list[bytes]:
     ]
 
 
-def say(port: int, words: bytes) -> None:
+def say(port: int, words: bytes, *, in_tls: bool = False) -> None:
     """Connects, says it, and goes; being cut off meanwhile is what a stranger must expect."""
     with socket.create_connection(("127.0.0.1", port), timeout=CONNECT_TIMEOUT_S) as connection:
         try:
-            connection.sendall(words)
-            connection.recv(1)
-        except (ConnectionError, TimeoutError):
+            if in_tls:
+                with _trusting_anybody().wrap_socket(connection) as encrypted:
+                    encrypted.sendall(words)
+                    encrypted.recv(1)
+            else:
+                connection.sendall(words)
+                connection.recv(1)
+        except (ConnectionError, TimeoutError, ssl.SSLError):
             return
+
+
+def _trusting_anybody() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["h2"])
+    return context
 
 
 @contextmanager

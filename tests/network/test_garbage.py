@@ -17,6 +17,7 @@ from locust_protocol.channels import HANDSHAKE_TIMEOUT_MS
 from locust_protocol.limits import MAX_MESSAGE_BYTES
 from locust_protocol.v1 import control_service_pb2, master_service_pb2, report_pb2, snapshot_pb2
 from tests.network.garbage import closed_by_peer, opening_lines, say, silent_connections
+from tests.support.access import control_channel
 from tests.support.cluster import Cluster
 from tests.support.target import Target
 from tests.support.wait import wait_until
@@ -65,7 +66,7 @@ def test_report_that_breaks_the_rules_ends_its_stream_and_no_other(tmp_path: Pat
         cluster.client.start(users=USERS, spawn_rate=100)
         status = cluster.client.wait_users(USERS)
         run_id = status.run.run_id
-        with grpc.insecure_channel(f"127.0.0.1:{cluster.port}") as channel:
+        with control_channel(f"127.0.0.1:{cluster.port}") as channel:
             for report, code in (
                 (malformed_report(run_id), grpc.StatusCode.INVALID_ARGUMENT),
                 (oversized_report(run_id), grpc.StatusCode.RESOURCE_EXHAUSTED),
@@ -89,6 +90,7 @@ def counts_by_path(snapshot: snapshot_pb2.Snapshot) -> dict[str, int]:
 def send_everything(cluster: Cluster, chance: random.Random) -> None:
     for words in opening_lines(chance):
         say(cluster.port, words)
+        say(cluster.port, words, in_tls=True)
     for method, send in broken_calls(cluster.port, chance):
         with pytest.raises(grpc.RpcError) as refused:
             send()
@@ -98,7 +100,7 @@ def send_everything(cluster: Cluster, chance: random.Random) -> None:
 
 def broken_calls(port: int, chance: random.Random) -> Iterator[tuple[str, Callable[[], object]]]:
     """A call of every method with a message that is cut off in the middle of a field."""
-    channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+    channel = control_channel(f"127.0.0.1:{port}")
     with channel:
         for service in itertools.chain.from_iterable(file.services_by_name.values() for file in SERVICES):
             for method in service.methods:

@@ -333,7 +333,11 @@ class SimulatedLink(MasterLink):
 
     def __init__(self, line: Line) -> None:
         self.target = "master:5557"
-        self._stub = Stub(line)  # type: ignore[assignment]
+        self._open_stub = Stub(line)  # type: ignore[assignment]
+        self._was_admitted = False
+
+    async def _open(self) -> None:
+        """The line is open, to whom it leads is not in doubt."""
 
     async def close(self) -> None:
         """Nothing is open."""

@@ -7,11 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import grpc
-
-from locust_protocol.channels import client_options
 from locust_protocol.v1 import control_service_pb2 as control
 from locust_protocol.v1 import control_service_pb2_grpc, report_pb2, snapshot_pb2
+from tests.support.access import control_channel
 from tests.support.command_block import CommandBlock
 from tests.support.ports import free_port
 from tests.support.processes import Command
@@ -27,7 +25,7 @@ class Client:
     """A script that controls a master, as a user would write one."""
 
     def __init__(self, port: int, *, host: str = "127.0.0.1") -> None:
-        self._channel = grpc.insecure_channel(f"{host}:{port}", options=client_options())
+        self._channel = control_channel(f"{host}:{port}")
         self.stub = control_service_pb2_grpc.ControlServiceStub(self._channel)
         self._ids = itertools.count(1)
 

@@ -21,6 +21,7 @@ from locust_protocol.v1.control_service_pb2_grpc import (
     add_ControlServiceServicer_to_server,
 )
 from locust_protocol.v1.snapshot_pb2 import Snapshot
+from tests.support.access import server_credentials
 
 Refusal = tuple[grpc.StatusCode, str]
 
@@ -49,7 +50,7 @@ class FakeMaster(ControlServiceServicer):
     async def __aenter__(self) -> Self:
         self._server = grpc.aio.server(options=server_options())
         add_ControlServiceServicer_to_server(self, self._server)
-        self.port = self._server.add_insecure_port(f"127.0.0.1:{self.port}")
+        self.port = self._server.add_secure_port(f"127.0.0.1:{self.port}", server_credentials())
         await self._server.start()
         return self
 

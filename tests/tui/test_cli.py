@@ -27,7 +27,11 @@ COLUMNS, LINES = 80, 24
 
 def environment(**extra: str) -> dict[str, str]:
     """Ours without settings of a person's shell."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("LOCUST_") or name == "LOCUST_SECURITY_DIR"
+    }
     return kept | {"TERM": "xterm-256color"} | extra
 
 

@@ -9,6 +9,9 @@ from collections.abc import AsyncIterator, Callable
 import grpc
 import pytest
 
+from locust_protocol.channels import MasterChannel
+from locust_protocol.security.access_terms import AccessTerms
+from locust_protocol.security.roles import AccessRole
 from locust_protocol.v1.control_service_pb2 import RunOptions
 from locust_protocol.v1.snapshot_pb2 import Snapshot
 from locust_tui.client import MasterClient
@@ -41,7 +44,7 @@ class Witness:
 
 @contextlib.asynccontextmanager
 async def client_of(target: str) -> AsyncIterator[MasterClient]:
-    client = MasterClient(target, actor="tui@test")
+    client = MasterClient(MasterChannel(target, AccessTerms(AccessRole.CONTROL)), actor="tui@test")
     try:
         yield client
     finally:

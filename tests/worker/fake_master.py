@@ -26,6 +26,7 @@ from locust_protocol.v1.master_service_pb2_grpc import (
     MasterServiceServicer,
     add_MasterServiceServicer_to_server,
 )
+from tests.support.access import server_credentials
 from tests.worker.samples import ModelMaster
 
 RUN_ID = b"r" * 16
@@ -77,7 +78,7 @@ class FakeMaster(MasterServiceServicer):
             options["grpc.max_receive_message_length"] = max_message_bytes
         self._server = grpc.aio.server(options=list(options.items()))
         add_MasterServiceServicer_to_server(self, self._server)
-        self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
+        self.port = self._server.add_secure_port(f"127.0.0.1:{port}", server_credentials())
         await self._server.start()
 
     async def stop(self) -> None:

@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from locust_protocol.channels import MasterChannel
+from locust_protocol.security.access_terms import AccessTerms
+from locust_protocol.security.roles import AccessRole
+from locust_protocol.v1.master_service_pb2 import RegisterRequest
 from locust_worker import fetches
 from locust_worker.bundle_cache import BundleCache
 from locust_worker.fetches import CodeArrived, CodeFailed, Fetches
@@ -21,6 +25,12 @@ async def attempts(getter: Fetches, digest: bytes, *, most: int = 10) -> list[Co
     return posted
 
 
+async def admitted_link(master: FakeMaster) -> MasterLink:
+    link = MasterLink(MasterChannel(f"127.0.0.1:{master.port}", AccessTerms(AccessRole.WORKER)))
+    await link.register(RegisterRequest())
+    return link
+
+
 async def test_bundle_goes_on_where_a_broken_connection_left_off(
     master: FakeMaster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -29,7 +39,7 @@ async def test_bundle_goes_on_where_a_broken_connection_left_off(
     data = "# " + "x" * 9_000
     digest = master.bundle(locustfile="import data\n", data=data).digest
     master.breaks_bundles_after = 2_500
-    link = MasterLink(f"127.0.0.1:{master.port}")
+    link = await admitted_link(master)
     posted = await attempts(Fetches(BundleCache(tmp_path / "cache"), link), digest)
     await link.close()
     assert master.bundle_offsets == [0, 2_500, 5_000, 7_500]
@@ -45,7 +55,7 @@ async def test_another_bundle_starts_from_its_beginning(
     monkeypatch.setattr(fetches, "RETRY_FETCH_S", 0.0)
     first = master.bundle(locustfile="#" * 5_000).digest
     second = master.bundle(locustfile="!" * 5_000).digest
-    link = MasterLink(f"127.0.0.1:{master.port}")
+    link = await admitted_link(master)
     getter = Fetches(BundleCache(tmp_path / "cache"), link)
     master.breaks_bundles_after = 3_000
     assert isinstance((await attempts(getter, first, most=1))[0], CodeFailed)

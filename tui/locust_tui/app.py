@@ -8,6 +8,8 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
+from locust_protocol.security.access_terms import AccessTerms
+from locust_protocol.security.roles import AccessRole
 from locust_tui.screens.run import RunScreen
 from locust_tui.session import Session
 from locust_tui.widgets.tones import THEME
@@ -21,8 +23,12 @@ class _Drawn(Protocol):
     def draw(self) -> None: ...
 
 
+ALL_BY_DEFAULT = AccessTerms(AccessRole.CONTROL)
+"""A client that was told nothing looks for what its user has on this machine, and may control."""
+
+
 class LocustTui(App[None]):
-    """Watches and controls the master at `target` ("host:port")."""
+    """Watches and controls the master at `target` ("host:port"), where it gets in by `terms`."""
 
     TITLE = "locust"
     CSS_PATH = "theme.tcss"
@@ -38,9 +44,9 @@ class LocustTui(App[None]):
         ),
     ]
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, terms: AccessTerms = ALL_BY_DEFAULT) -> None:
         super().__init__()
-        self.session = Session(target, on_change=self._note_change)
+        self.session = Session(target, terms, on_change=self._note_change)
         self._is_draw_due = False
         self.register_theme(THEME)
         self.theme = THEME.name

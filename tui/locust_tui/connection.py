@@ -31,6 +31,7 @@ class Trouble(enum.Enum):
     UNREACHABLE = enum.auto()
     UNKNOWN_HOST = enum.auto()
     NOT_A_MASTER = enum.auto()
+    KEPT_OUT = enum.auto()
     TOO_MANY_WATCHERS = enum.auto()
     ENDED = enum.auto()
     OTHER = enum.auto()
@@ -83,6 +84,8 @@ def remedy(link: Link) -> str:
             return "see whether --master-host is spelled right, or give its IP address"
         case Trouble.NOT_A_MASTER:
             return "change --master-port, or install the same release of locust-grpc on both sides"
+        case Trouble.KEPT_OUT:
+            return "leave, and start again with what it wants"
         case Trouble.TOO_MANY_WATCHERS:
             return "close another client of this master"
         case Trouble.OTHER:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from locust_protocol.process.errors import OperatorError
+from locust_protocol.security.access_terms import AccessTerms
 from locust_protocol.v1.control_service_pb2 import GetManifestResponse, RunOptions
 from locust_protocol.v1.snapshot_pb2 import Snapshot
 from locust_tui.connection import Link, LinkPhase, MasterSilent
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
 class Session:
     """One master, watched and controlled; `on_change` is called on the event loop after each change."""
 
-    def __init__(self, target: str, *, on_change: Callable[[], None]) -> None:
+    def __init__(self, target: str, terms: AccessTerms, *, on_change: Callable[[], None]) -> None:
         self.target = target
+        self._terms = terms
         self.picture = Picture()
         self.link = Link(target, LinkPhase.CONNECTING, time.monotonic())
         self.news_s = time.monotonic()
@@ -45,7 +47,7 @@ class Session:
     async def run(self) -> None:
         """Follows the master until it is cancelled."""
         module = await asyncio.to_thread(importlib.import_module, "locust_tui.client")
-        client: MasterClient = module.MasterClient(self.target, actor=module.actor_name())
+        client: MasterClient = module.client_of(self.target, self._terms)
         self._client = client
         try:
             await client.follow(self)

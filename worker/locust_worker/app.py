@@ -14,11 +14,14 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from locust_protocol.channels import MasterChannel
 from locust_protocol.labels import EMBEDDED_LABEL
 from locust_protocol.process.end_signals import end_signals
 from locust_protocol.process.errors import DegradedError, UsageError
 from locust_protocol.process.exit_codes import ExitCode, worst
 from locust_protocol.process.open_files_limit import raise_descriptor_limit
+from locust_protocol.security.access_terms import AccessTerms
+from locust_protocol.security.asking import ask_token_if_possible
 from locust_protocol.v1 import master_service_pb2
 from locust_worker import host_facts, session
 from locust_worker.agent import Agent, Identity
@@ -49,6 +52,7 @@ class AgentOptions:
     """What the command line came to."""
 
     target: str
+    access: AccessTerms
     runners: int
     name: str
     own_code: Code | None
@@ -80,7 +84,7 @@ async def run_agent(options: AgentOptions) -> ExitCode:
 
 async def _supervise(options: AgentOptions, tasks: asyncio.TaskGroup) -> None:
     identity = await _make_identity(options)
-    link = MasterLink(options.target)
+    link = MasterLink(MasterChannel(options.target, options.access, ask=ask_token_if_possible()))
     agent = Agent(
         identity,
         link=link,

@@ -9,11 +9,13 @@ import os
 from collections.abc import Sequence
 
 from locust_protocol.addresses import join_address
+from locust_protocol.process.access_flags import access_terms
 from locust_protocol.process.command_line import parse_flags
 from locust_protocol.process.errors import OperatorError, first_error
 from locust_protocol.process.flag_tables import worker_parser
 from locust_protocol.process.logs import Role, configure_logging
 from locust_protocol.process.run_command import run_command
+from locust_protocol.security.roles import AccessRole
 from locust_worker.app import AgentOptions, run_agent
 from locust_worker.bundle_cache import default_cache_directory
 from locust_worker.host_facts import usable_cores
@@ -56,6 +58,7 @@ def make_options(values: argparse.Namespace, *, parent_pid: int | None) -> Agent
     runners = usable_cores() if values.processes == ONE_PER_CORE else values.processes
     return AgentOptions(
         target=join_address(values.master_host, values.master_port),
+        access=access_terms(values, AccessRole.WORKER),
         runners=runners,
         name=values.name or "",
         own_code=find_code([values.locustfile]) if values.locustfile and not is_embedded else None,

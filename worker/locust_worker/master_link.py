@@ -11,14 +11,19 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import grpc
 import grpc.aio
 
-from locust_protocol.channels import client_channel
+from locust_protocol.channels import MasterChannel
 from locust_protocol.process.errors import OperatorError
+from locust_protocol.security.server_certificate import NoConnection
 from locust_protocol.v1 import bundle_pb2, master_service_pb2, report_pb2
 from locust_protocol.v1.master_service_pb2_grpc import MasterServiceStub
+
+if TYPE_CHECKING:
+    from locust_protocol.v1.master_service_pb2_grpc import MasterServiceAsyncStub
 
 REGISTER_TIMEOUT_S = 3.0
 """Seconds that one attempt to register may take, the wait for a connection included."""
@@ -64,27 +69,53 @@ class StreamEnd(Exception):
 class MasterLink:
     """The connection to one master."""
 
-    def __init__(self, target: str) -> None:
-        self.target = target
-        self._channel = client_channel(target)
-        self._stub = MasterServiceStub(self._channel)
+    def __init__(self, channel: MasterChannel) -> None:
+        self.target = channel.target
+        self._channel = channel
+        self._open_stub: MasterServiceAsyncStub | None = None
+        self._was_admitted = False
 
     async def register(
         self, request: master_service_pb2.RegisterRequest
     ) -> master_service_pb2.RegisterResponse:
         """Asks to be admitted. Raises `MasterUnreachable` or `MasterRefuses`."""
+        await self._open()
         try:
-            return await self._stub.Register(request, timeout=REGISTER_TIMEOUT_S, wait_for_ready=True)
+            response = await self._stub.Register(request, timeout=REGISTER_TIMEOUT_S, wait_for_ready=True)
         except grpc.aio.AioRpcError as error:
             details = error.details() or error.code().name
             if error.code() is grpc.StatusCode.UNIMPLEMENTED:
                 details = f"what answers at {self.target} is no locust-master"
+            if error.code() is grpc.StatusCode.UNAUTHENTICATED:
+                self._channel.forget_token()
             if error.code() in _FOR_GOOD:
                 raise MasterRefuses(details) from None
             if error.code() in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE):
                 details = f"no answer from {self.target}"
-            remedy = "start locust-master there, or check --master-host and --master-port"
-            raise MasterUnreachable(f"{details}, trying on", remedy=remedy) from None
+                if self._channel.is_insecure:
+                    details += (
+                        " without encryption (a master that was not started with --insecure gives none)"
+                    )
+            raise _unreachable(details) from None
+        self._was_admitted = True
+        return response
+
+    @property
+    def _stub(self) -> MasterServiceAsyncStub:
+        assert self._open_stub is not None, "nothing is asked before a registration"
+        return self._open_stub
+
+    async def _open(self) -> None:
+        """Sees who is there, and opens the channel. Raises `MasterUnreachable` or `MasterRefuses`."""
+        try:
+            self._open_stub = MasterServiceStub(await self._channel.open())
+        except NoConnection as error:
+            raise _unreachable(f"no answer from {self.target} ({error})") from None
+        except OperatorError as error:
+            # Once it was in, a worker holds samples: whoever stands there now may be gone again soon.
+            if self._was_admitted:
+                raise MasterUnreachable(str(error)) from None
+            raise MasterRefuses(error.message, remedy=error.remedy) from None
 
     async def serve(
         self,
@@ -176,6 +207,11 @@ async def _watch(stats: Stats) -> None:
     except grpc.aio.AioRpcError as error:
         raise _end_by(error) from None
     raise StreamEnd("the master closed the reports")
+
+
+def _unreachable(details: str) -> MasterUnreachable:
+    remedy = "start locust-master there, or check --master-host and --master-port"
+    return MasterUnreachable(f"{details}, trying on", remedy=remedy)
 
 
 def _end_by(error: grpc.aio.AioRpcError) -> StreamEnd:

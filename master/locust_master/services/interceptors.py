@@ -1,8 +1,4 @@
-"""What stands between a peer and every handler: who may call, and what a peer is told when something breaks.
-
-Roles stand in the schema beside each method. Until credentials exist, everybody holds every role, and
-`allows` says so in one place.
-"""
+"""What a peer is told when something breaks: a status, and a sentence that a person can act on."""
 
 from __future__ import annotations
 
@@ -20,12 +16,9 @@ from locust_master.merging.errors import MalformedReport
 from locust_master.outputs.export import UnknownFormat
 from locust_master.refusals import NotHere, NotOnGeneration, Refused, TooMany
 from locust_protocol.process.errors import OperatorError
-from locust_protocol.v1 import control_service_pb2, master_service_pb2, options_pb2
 from locust_protocol.versions import IncompatibleProtocol
 
 logger = logging.getLogger(__name__)
-
-SERVICES = (master_service_pb2.DESCRIPTOR, control_service_pb2.DESCRIPTOR)
 
 
 def status_of(error: OperatorError) -> grpc.StatusCode:
@@ -89,45 +82,3 @@ def streams(handler: Callable[..., AsyncGenerator[Any, None]]) -> Callable[..., 
             await _abort(context, error)
 
     return wrapped
-
-
-def role_of(method: str) -> options_pb2.Role.ValueType:
-    """Returns the role that "/package.Service/Method" demands; ROLE_CONTROL where none is declared."""
-    service_name, _, method_name = method.lstrip("/").partition("/")
-    for file in SERVICES:
-        for service in file.services_by_name.values():
-            if service.full_name == service_name and method_name in service.methods_by_name:
-                options = service.methods_by_name[method_name].GetOptions()
-                return options.Extensions[options_pb2.role] or options_pb2.ROLE_CONTROL
-    return _standard_role(service_name)
-
-
-def _standard_role(service_name: str) -> options_pb2.Role.ValueType:
-    if service_name == "grpc.health.v1.Health":
-        return options_pb2.ROLE_NONE
-    if service_name.startswith("grpc.reflection."):
-        return options_pb2.ROLE_READ_ONLY
-    return options_pb2.ROLE_CONTROL
-
-
-class RoleInterceptor(grpc.aio.ServerInterceptor):
-    """Refuses a call whose credential lacks the method's role."""
-
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> Any:
-        """Lets the call pass, or answers UNAUTHENTICATED in its place."""
-        if not allows(role_of(handler_call_details.method)):
-            return grpc.unary_unary_rpc_method_handler(_deny)
-        return await continuation(handler_call_details)
-
-
-def allows(role: options_pb2.Role.ValueType) -> bool:
-    """True when the caller holds `role`. Everybody does until credentials exist."""
-    return role != options_pb2.ROLE_UNSPECIFIED
-
-
-async def _deny(request: Any, context: Any) -> None:
-    await context.abort(grpc.StatusCode.UNAUTHENTICATED, "no credential for this method")

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from locust_protocol.limits import DEFAULT_PORT, RECONNECT_TIMEOUT_S
+from locust_protocol.process.access_flags import ACCESS_FLAGS
 from locust_protocol.process.cluster_flags import EXTRA_FILES, LISTENING_FLAGS
 from locust_protocol.process.command_line import build_parser
 from locust_protocol.process.config_files import UnknownKeys
@@ -75,6 +76,7 @@ WORKER_FLAGS = (
         default=int(RECONNECT_TIMEOUT_S),
         metavar="TIME",
     ),
+    *ACCESS_FLAGS,
     Flag(
         ("--kill-stalled-after",),
         "Kill a runner that user code has blocked for this long; left out, it is never killed.",
@@ -116,6 +118,7 @@ WORKER_FLAGS = (
 TUI_FLAGS = (
     _MASTER_HOST,
     _MASTER_PORT,
+    *ACCESS_FLAGS,
     Flag(("--once",), "Print one snapshot and exit.", SCREEN, FlagKind.SWITCH),
     *(
         replace(flag, help=flag.help.replace(" instead of stderr", ", nowhere without it"))
@@ -179,6 +182,7 @@ def worker_parser() -> FlagParser:
         examples=(
             "locust-worker --master-host 10.0.0.5",
             "locust-worker --master-host 10.0.0.5 --processes 4",
+            "locust-worker --master-host 10.0.0.5 --token-file join.token",
         ),
         commands=COMMANDS,
         unknown_keys=UnknownKeys.IGNORE,

@@ -78,8 +78,6 @@ RETIRED_FLAGS = (
     _refused("--otel", env="LOCUST_ENABLE_OPENTELEMETRY", default=False, instead=_NOT_YET),
     _refused("--show-task-ratio", default=False, instead=_NOT_YET),
     _refused("--show-task-ratio-json", default=False, instead=_NOT_YET),
-    _refused("--tls-cert", env="LOCUST_TLS_CERT", default="", instead=_NOT_YET),
-    _refused("--tls-key", env="LOCUST_TLS_KEY", default="", instead=_NOT_YET),
     _refused("--web-auth", env="LOCUST_WEB_AUTH", instead=_NO_WEB),
     _refused("--legacy-ui", env="LOCUST_LEGACY_UI", default=False, instead=_NO_WEB),
     _refused("--expect-slaves", instead="use --expect-workers"),

@@ -7,6 +7,7 @@ Locust has the flag, as scripts, container images and locustfiles rely on them.
 from __future__ import annotations
 
 from locust_protocol.limits import MAX_SERIES_NAMES, MAX_SERIES_NAMES_LIMIT
+from locust_protocol.process.access_flags import MASTER_SECURITY_FLAGS
 from locust_protocol.process.cluster_flags import CLUSTER_FLAGS
 from locust_protocol.process.flag_values import (
     number_above_zero,
@@ -282,6 +283,7 @@ RUN_FLAGS = (
     *_TEST_FLAGS,
     *_START_AND_END_FLAGS,
     *CLUSTER_FLAGS,
+    *MASTER_SECURITY_FLAGS,
     *_TAG_FLAGS,
     *_RESULT_FLAGS,
     *LOGGING_FLAGS,

@@ -1,4 +1,4 @@
-"""What stands between a peer and every handler: roles, statuses, and nothing of our inside to a peer."""
+"""What a peer is told when something breaks: statuses, and nothing of our inside."""
 
 from __future__ import annotations
 
@@ -13,18 +13,10 @@ import pytest
 from locust_master.merging.errors import MalformedReport
 from locust_master.outputs.export import UnknownFormat
 from locust_master.refusals import NotHere, NotOnGeneration, Refused, TooMany
-from locust_master.services.interceptors import SERVICES, allows, answers, role_of, status_of, streams
+from locust_master.services.interceptors import answers, status_of, streams
 from locust_protocol.bundle import BundleError
 from locust_protocol.process.errors import OperatorError, UsageError
-from locust_protocol.v1 import options_pb2
 from locust_protocol.versions import IncompatibleProtocol
-
-METHODS = [
-    (service.full_name, method)
-    for file in SERVICES
-    for service in file.services_by_name.values()
-    for method in service.methods
-]
 
 
 class Aborted(grpc.aio.AbortError):
@@ -41,47 +33,6 @@ class Context:
     async def abort(self, code: grpc.StatusCode, text: str) -> None:
         self.code, self.text = code, text
         raise Aborted
-
-
-def test_both_services_are_walked() -> None:
-    """The walk below must not be empty."""
-    assert {service for service, _ in METHODS} == {"locust.v1.MasterService", "locust.v1.ControlService"}
-
-
-@pytest.mark.parametrize(("service", "method"), METHODS, ids=lambda each: getattr(each, "name", each))
-def test_every_method_declares_its_role(service: str, method: Any) -> None:
-    """Who may call stands beside each method from the first day."""
-    declared = method.GetOptions().Extensions[options_pb2.role]
-    assert declared != options_pb2.ROLE_UNSPECIFIED
-    assert role_of(f"/{service}/{method.name}") == declared
-
-
-@pytest.mark.parametrize(("service", "method"), METHODS, ids=lambda each: getattr(each, "name", each))
-def test_workers_methods_are_theirs_and_no_other_is(service: str, method: Any) -> None:
-    """A worker's credential must not control runs, a client's must not report."""
-    is_theirs = role_of(f"/{service}/{method.name}") == options_pb2.ROLE_WORKER
-    assert is_theirs is (service == "locust.v1.MasterService")
-
-
-@pytest.mark.parametrize(
-    ("method", "role"),
-    [
-        ("/grpc.health.v1.Health/Check", options_pb2.ROLE_NONE),
-        ("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", options_pb2.ROLE_READ_ONLY),
-        ("/locust.v1.ControlService/NoSuchMethod", options_pb2.ROLE_CONTROL),
-        ("/other.Service/Method", options_pb2.ROLE_CONTROL),
-        ("", options_pb2.ROLE_CONTROL),
-    ],
-)
-def test_methods_of_others_have_the_role_that_is_safe(method: str, role: int) -> None:
-    """What forgot to say is not open."""
-    assert role_of(method) == role
-
-
-def test_everybody_holds_every_role_until_credentials_exist() -> None:
-    """One place decides; a role that is none is held by nobody."""
-    assert all(allows(role) for role in options_pb2.Role.values() if role != options_pb2.ROLE_UNSPECIFIED)
-    assert not allows(options_pb2.ROLE_UNSPECIFIED)
 
 
 STATUSES = [

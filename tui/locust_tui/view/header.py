@@ -32,7 +32,7 @@ WARNINGS: dict[int, tuple[str, Tone]] = {
     WarningKind.WARNING_KIND_GENERATOR_BOUND: ("GENERATOR-BOUND", Tone.WARN),
     WarningKind.WARNING_KIND_OVERSUBSCRIBED: ("OVERSUBSCRIBED", Tone.WARN),
     WarningKind.WARNING_KIND_NAMES_LIMITED: ("NAMES LIMITED", Tone.WARN),
-    WarningKind.WARNING_KIND_INSECURE: ("INSECURE", Tone.WARN),
+    WarningKind.WARNING_KIND_INSECURE: ("INSECURE", Tone.BAD),
 }
 """Word and tone of each kind of warning, the gravest first."""
 
@@ -175,7 +175,7 @@ def _second_line(picture: Picture, width: int) -> Line:
             )
         )
     insecure = any(each.kind == WarningKind.WARNING_KIND_INSECURE for each in picture.warnings)
-    slot = Piece(formats.fit("INSECURE" if insecure else "", 11, right=True), Tone.WARN)
+    slot = Piece(formats.fit("INSECURE" if insecure else "", 11, right=True), Tone.BAD)
     return _spread(tuple(left), (*figures, slot, Piece(" ")), width)
 
 
