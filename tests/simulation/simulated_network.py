@@ -20,6 +20,9 @@ import grpc
 import grpc.aio
 
 from locust_master.services.master import MasterService
+from locust_protocol.channels import MasterChannel
+from locust_protocol.security.access_terms import AccessTerms
+from locust_protocol.security.roles import AccessRole
 from locust_protocol.v1 import master_service_pb2
 from locust_worker.master_link import MasterLink
 from tests.simulation.virtual_loop import Process, VirtualLoop
@@ -333,6 +336,7 @@ class SimulatedLink(MasterLink):
 
     def __init__(self, line: Line) -> None:
         self.target = "master:5557"
+        self._channel = MasterChannel(self.target, AccessTerms(AccessRole.WORKER))
         self._open_stub = Stub(line)  # type: ignore[assignment]
         self._was_admitted = False
 
