@@ -53,6 +53,8 @@ class FakeMaster(MasterServiceServicer):
         self.logs: list[report_pb2.LogRecord] = []
         self.reports = 0
         self.holds_back = False
+        self._held_back: tuple[bytes, int] | None = None
+        """The last report that was not acknowledged: as with a real store, that comes in the end."""
         self.breaks_bundles_after: int | None = None
         """Bytes of a bundle after which the connection breaks."""
         self.bundle_offsets: list[int] = []
@@ -251,7 +253,11 @@ class FakeMaster(MasterServiceServicer):
                 master_received_ns=received_ns,
                 master_sent_ns=time.monotonic_ns(),
             )
-            acknowledgement = messages.ReportAcknowledgement(
-                run_id=report.run_id if sequence else b"", sequence=sequence, clock=clock
-            )
+            if sequence:
+                self._held_back = None
+            run_id, sequence = self._held_back or (report.run_id if sequence else b"", sequence)
+            self._held_back = None
+            acknowledgement = messages.ReportAcknowledgement(run_id=run_id, sequence=sequence, clock=clock)
             self.command(acknowledgement=acknowledgement)
+        elif sequence:
+            self._held_back = (report.run_id, sequence)
