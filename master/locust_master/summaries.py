@@ -16,15 +16,17 @@ INSECURE = "traffic is neither encrypted nor authenticated: use it in a network 
 
 
 def complete_until_ms(cluster: Cluster, *, now_ns: int) -> int:
-    """Run time up to which every live worker that is heard has reported; 0 without a run."""
+    """Run time up to which every live worker that is heard has reported; 0 without a run.
+
+    With nobody left to wait for, and a run that goes on, that is now: what is not there is no load.
+    """
     if cluster.run is None:
         return 0
     now_s = now_ns / 1e9
-    heard = {
-        member.key
-        for member in cluster.membership.live()
-        if member.state(now_s) != report_pb2.WORKER_STATE_MISSING
-    }
+    live = cluster.membership.live()
+    if not live and cluster.run.lifecycle.is_active:
+        return max(cluster.run.totals.complete_until_ms(()), cluster.run.now_us(now_ns) // 1_000_000 * 1_000)
+    heard = {member.key for member in live if member.state(now_s) != report_pb2.WORKER_STATE_MISSING}
     return cluster.run.totals.complete_until_ms(heard)
 
 

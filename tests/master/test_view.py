@@ -221,6 +221,21 @@ def test_warnings_name_losses_refusals_the_store_and_missing_protection() -> Non
     assert not snapshot.series
 
 
+def test_rates_end_when_nobody_is_left() -> None:
+    """The last rate of a fleet that is gone is no rate of now."""
+    watched = Watched()
+    watched.start()
+    for second in range(1, 4):
+        watched.fleet.seconds = second
+        watched.agent.record(5_000, second=second - 1)
+        watched.report()
+    assert watched.next().total.current_rps > 0
+    watched.fleet.seconds = 40.0
+    watched.fleet.cluster.tick(watched.fleet.now_ns)
+    assert watched.fleet.cluster.membership.live() == []
+    assert watched.next().total.current_rps == 0.0
+
+
 def test_a_silent_worker_does_not_hold_up_the_watermark() -> None:
     """Charts go on while a worker is suspected."""
     watched = Watched()
